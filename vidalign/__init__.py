@@ -1,0 +1,1 @@
+"""vidalign: narrated video and its subtitles become features, alignment matrices and labels."""

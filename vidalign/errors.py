@@ -1,0 +1,87 @@
+"""The errors a user can meet: one picklable hierarchy; each knows its exit code and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class VidalignError(Exception):
+    """Base of all errors that are told in one line.
+
+    `message` says what is wrong, `hint` what to do next; `exit_code` is the process's.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+    @property
+    def kind(self) -> str:
+        """The class name, as `--json` and failure records give it."""
+        return type(self).__name__
+
+
+def _rebuild(cls: type[VidalignError], state: dict[str, Any]) -> VidalignError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, state["message"])
+    error.__dict__.update(state)
+    return error
+
+
+class VideoError(VidalignError):
+    """A video file cannot be read: missing, empty, no pictures, not a video, broken before the first clip."""
+
+
+class SubtitleError(VidalignError):
+    """A subtitle file is refused; the message gives the file and, where there is one, the line."""
+
+    def __init__(self, message: str, *, path: str = "", line: int = 0, hint: str = "") -> None:
+        where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(where + message, hint=hint)
+        self.path = path
+        self.line = line
+
+
+class StoreError(VidalignError):
+    """A features or alignment file cannot be read or written."""
+
+
+class DataError(VidalignError):
+    """Features and sentences do not fit each other or the model (shape, recipe, nothing to align)."""
+
+
+class UsageError(VidalignError):
+    """The command, its configuration or its surroundings are wrong; nothing was done."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration or recipe file holds an unknown key or a wrong value."""
+
+
+class ModelError(UsageError):
+    """A model is unknown, not on this machine, or its files do not fit its card."""
+
+
+class MissingExtraError(UsageError):
+    """An optional package is needed; the hint is the pip line."""
+
+
+class OutputMismatchError(UsageError):
+    """The output exists and came from another recipe, model or input."""
+
+
+class LowConfidenceError(VidalignError):
+    """`align --min-confidence` was not reached; nothing was overwritten."""
+
+    exit_code = 3
