@@ -1,0 +1,99 @@
+"""BERT's encoder and pooler (Devlin et al., 2019) under the tensor names of Hugging Face's `BertModel`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Embeddings(nn.Module):
+    def __init__(self, vocabulary: int, width: int, positions: int) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(vocabulary, width)
+        self.position_embeddings = nn.Embedding(positions, width)
+        self.token_type_embeddings = nn.Embedding(2, width)
+        self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        places = torch.arange(ids.shape[1], device=ids.device)
+        x = (
+            self.word_embeddings(ids)
+            + self.position_embeddings(places)
+            + self.token_type_embeddings.weight[0]
+        )
+        normed: Tensor = self.LayerNorm(x)
+        return normed
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        b, length, c = x.shape
+        q, k, v = (
+            layer(x).view(b, length, self.heads, c // self.heads).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keep[:, None, None, :])
+        return out.transpose(1, 2).reshape(b, length, c)
+
+
+class Residual(nn.Module):
+    """Linear, then the norm of the sum with the residual."""
+
+    def __init__(self, cin: int, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(cin, width)
+        self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
+
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        normed: Tensor = self.LayerNorm(self.dense(x) + residual)
+        return normed
+
+
+class Layer(nn.Module):
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.attention = nn.ModuleDict(
+            {"self": SelfAttention(width, heads), "output": Residual(width, width)}
+        )
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, hidden)})
+        self.output = Residual(hidden, width)
+
+    def forward(self, x: Tensor, keep: Tensor) -> Tensor:
+        x = self.attention["output"](self.attention["self"](x, keep), x)
+        out: Tensor = self.output(F.gelu(self.intermediate["dense"](x)), x)
+        return out
+
+
+class BertText(nn.Module):
+    """Token ids -> the pooled [CLS] vector (`pooler_output`); defaults are bert-base-uncased."""
+
+    def __init__(
+        self,
+        vocabulary: int = 30522,
+        width: int = 768,
+        layers: int = 12,
+        heads: int = 12,
+        hidden: int = 3072,
+        positions: int = 512,
+    ) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(vocabulary, width, positions)
+        self.encoder = nn.ModuleDict(
+            {"layer": nn.ModuleList(Layer(width, heads, hidden) for _ in range(layers))}
+        )
+        self.pooler = nn.ModuleDict({"dense": nn.Linear(width, width)})
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Ids (K, W) and mask (K, W), True at real tokens -> (K, width)."""
+        x = self.embeddings(ids)
+        for layer in self.encoder["layer"].children():
+            x = layer(x, mask)
+        return torch.tanh(self.pooler["dense"](x[:, 0]))
