@@ -73,6 +73,10 @@ class ModelError(UsageError):
     """A model is unknown, not on this machine, or its files do not fit its card."""
 
 
+class MissingModelError(ModelError):
+    """A model's files are not on this machine; the hint names the commands that bring them."""
+
+
 class MissingExtraError(UsageError):
     """An optional package is needed; the hint is the pip line."""
 

@@ -1,0 +1,166 @@
+"""Where a model's files lie: inside the package, else in the cache, with a record of what was verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import platformdirs
+
+from vidalign.errors import MissingModelError, ModelError
+from vidalign.weights.cards import CardFile, ModelCard, get_card
+
+PINS_SCHEMA = "vidalign.pins/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What was verified when a file came into the cache.
+
+    `sha256` and `size` belong to the stored file, `original_*` to the file it was converted from.
+    """
+
+    sha256: str
+    size: int
+    original_name: str
+    original_sha256: str
+    original_size: int
+    source: str = ""
+
+
+def cache_dir() -> Path:
+    """`$VIDALIGN_CACHE`, else the user's cache folder of this platform."""
+    given = os.environ.get("VIDALIGN_CACHE")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("vidalign")
+
+
+def model_dir(name: str) -> Path:
+    """Folder of one model in the cache; it need not exist."""
+    return cache_dir() / "models" / name
+
+
+def owner(card: ModelCard | str, role: str) -> tuple[ModelCard, CardFile]:
+    """The card under which a file is kept (another one for a shared file), and its entry there."""
+    held = get_card(card) if isinstance(card, str) else card
+    entry = held.file(role)
+    return owner(entry.shared_with, role) if entry.shared_with else (held, entry)
+
+
+def stored_path(card: ModelCard | str, role: str) -> Path:
+    """Where the file of that role lies, or would lie."""
+    held, entry = owner(card, role)
+    if entry.bundled:
+        return Path(str(files("vidalign.weights") / "bundled" / entry.name))
+    return model_dir(held.name) / entry.stored_name
+
+
+def missing_roles(card: ModelCard | str) -> tuple[str, ...]:
+    """Roles of the card's files that are not on this machine."""
+    held = get_card(card) if isinstance(card, str) else card
+    return tuple(entry.role for entry in held.files if not stored_path(held, entry.role).is_file())
+
+
+def locate(card: ModelCard | str, role: str) -> Path:
+    """Path of a file that is here; raises MissingModelError with the command that brings it."""
+    path = stored_path(card, role)
+    if not path.is_file():
+        raise missing_model(get_card(card) if isinstance(card, str) else card)
+    return path
+
+
+def missing_model(card: ModelCard) -> MissingModelError:
+    """The error that names a card's missing files and the commands that bring them."""
+    gone = [owner(card, role)[1] for role in missing_roles(card)]
+    names = " and ".join(entry.name for entry in gone)
+    message = f"model {card.name!r} is not on this machine: {names} missing"
+    if any(entry.bundled for entry in gone):
+        return MissingModelError(f"{message} from the package", hint="install vidalign again")
+    return MissingModelError(message, hint=how_to_get(card))
+
+
+def how_to_get(card: ModelCard) -> str:
+    """The commands that bring a card's missing files, for a message."""
+    gone = [owner(card, role)[1] for role in missing_roles(card)]
+    add = f"`vidalign models add {card.name} {' '.join(entry.name for entry in gone)}`"
+    if not any(entry.sources for entry in gone):
+        return f"with the files at hand: {add}"
+    return f"with the files at hand: {add}; to download them: `vidalign models fetch {card.name}`"
+
+
+def file_sha256(card: ModelCard | str, role: str) -> str:
+    """SHA-256 of the stored file (pinned when it was verified, else computed)."""
+    path = locate(card, role)
+    held, entry = owner(card, role)
+    pin = read_pins(held.name).get(entry.role)
+    if not entry.bundled and pin is not None and pin.size == path.stat().st_size:
+        return pin.sha256
+    return hash_file(path)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal; raises ModelError when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from None
+
+
+def read_pins(name: str) -> dict[str, Pin]:
+    """What was verified of a model on this machine, by role; empty when nothing was."""
+    path = model_dir(name) / "pins.json"
+    try:
+        loaded = json.loads(path.read_text("utf-8"))
+        if loaded["schema"] != PINS_SCHEMA:
+            raise ModelError(f"{path}: written by a newer vidalign ({loaded['schema']})")
+        return {role: Pin(**values) for role, values in loaded["files"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: not a record of verified files: {error}", hint="remove it, then add the model again"
+        ) from None
+
+
+def write_pin(name: str, role: str, pin: Pin) -> None:
+    """Record that a file was verified; the other roles' records stay."""
+    pins: Mapping[str, Pin] = {**read_pins(name), role: pin}
+    record: dict[str, Any] = {
+        "schema": PINS_SCHEMA,
+        "files": {key: asdict(value) for key, value in sorted(pins.items())},
+    }
+    with replacing(model_dir(name) / "pins.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+
+
+@contextmanager
+def replacing(final: Path, *, setting: str = "VIDALIGN_CACHE") -> Iterator[Path]:
+    """A temporary file beside `final` that takes its place on success and vanishes on failure.
+
+    Raises ModelError when the folder cannot be written; `setting` is the variable that moves the folder.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False) as handle:
+            temporary = Path(handle.name)
+    except OSError as error:
+        raise ModelError(
+            f"{final.parent}: cannot be written: {error.strerror or error}",
+            hint=f"set {setting} to a folder of your own",
+        ) from None
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
