@@ -1,0 +1,76 @@
+"""From scores to what is reported: alignability, its kind, labels and confidence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.scores import Scores
+from vidalign.types import AlignabilityKind
+from vidalign.weights.cards import Calibration
+
+DEFAULT_THRESHOLD = 0.5
+
+
+class Alignability(NamedTuple):
+    """Values (K,) in [0, 1] and where they come from."""
+
+    values: NDArray[np.float32]
+    kind: AlignabilityKind
+
+
+def prominence(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Best similarity of each row minus the row's median (K,); NaN for rows without a scored cell."""
+    result = np.full(len(similarity), np.nan)
+    scored = ~np.isnan(similarity).all(axis=1)
+    rows = similarity[scored].astype(np.float64)
+    result[scored] = np.nanmax(rows, axis=1) - np.nanmedian(rows, axis=1) if len(rows) else 0.0
+    return result
+
+
+def alignability(scores: Scores, calibration: Calibration | None) -> Alignability:
+    """sigmoid(a * score + b) of the head's logit, else of the prominence; without a calibration the plain logit's
+    sigmoid, else the rank within the video. Sentences without a score get 0."""
+    score = scores.head.astype(np.float64) if scores.head is not None else prominence(scores.similarity)
+    kind: AlignabilityKind
+    if calibration is not None:
+        values, kind = _sigmoid(calibration.a * score + calibration.b), "calibrated"
+    elif scores.head is not None:
+        values, kind = _sigmoid(score), "head"
+    else:
+        values, kind = _ranks(score), "rank"
+    return Alignability(np.nan_to_num(values, nan=0.0).astype(np.float32), kind)
+
+
+def confidence(
+    similarity: NDArray[np.float32],
+    times: NDArray[np.float64],
+    segments: NDArray[np.float64],
+    temperature: float,
+) -> NDArray[np.float32]:
+    """Softmax mass (K,) of each row, over its scored cells, of the clips whose middle lies in the segment."""
+    result = np.zeros(len(similarity), dtype=np.float32)
+    middles = times.mean(axis=1) if len(times) else np.zeros(0)
+    for row, (values, (start, end)) in enumerate(zip(similarity, segments, strict=True)):
+        if np.isnan(start) or np.isnan(values).all():
+            continue
+        mass = np.exp((values.astype(np.float64) - np.nanmax(values)) / temperature)
+        mass = np.nan_to_num(mass, nan=0.0)
+        inside = (middles >= start) & (middles <= end)
+        result[row] = min(1.0, mass[inside].sum() / mass.sum())
+    return result
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)), dtype=np.float64)
+
+
+def _ranks(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the scored sentences that score lower, ties half: (rank - 0.5) / n."""
+    ranks = np.full(len(score), np.nan)
+    scored = ~np.isnan(score)
+    _, inverse, counts = np.unique(score[scored], return_inverse=True, return_counts=True)
+    ranks[scored] = (np.cumsum(counts) - counts / 2)[inverse] / max(1, scored.sum())
+    return ranks

@@ -1,0 +1,63 @@
+"""The plain baseline: one vector a clip, one vector a sentence, no context (MIL-NCE, CVPR 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from vidalign.aligners.scores import Scores
+from vidalign.aligners.tokens import Tokenizer
+from vidalign.aligners.windowing import Windowing
+from vidalign.backbones.s3d import S3D
+from vidalign.errors import DataError
+from vidalign.types import Features, Sentence
+
+SimilarityScore = Literal["dot", "cosine"]
+
+
+class SimilarityScorer:
+    """Dot product or cosine of `video_embedding` with S3D's sentence vectors.
+
+    Features of the layer mixed_5c go through S3D's last linear layer first.
+    """
+
+    name = "similarity"
+
+    def __init__(
+        self, model: S3D, tokenizer: Tokenizer, *, score: SimilarityScore = "dot", device: str = "cpu"
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.tokenizer = tokenizer
+        self.text_model = tokenizer.name
+        self.score_name = score
+        self.device = torch.device(device)
+
+    def known_words(self, sentences: Sequence[Sentence]) -> float | None:
+        """Share of the sentences' words in the dictionary."""
+        return self.tokenizer.coverage([s.text for s in sentences])
+
+    def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
+        """Every sentence against every clip; the windowing plays no part."""
+        ids, _ = self.tokenizer([s.text for s in sentences])
+        with torch.inference_mode():
+            clips = torch.tensor(features.features, dtype=torch.float32).to(self.device)
+            video = self._video_embedding(clips)
+            text = self.model.text_module(torch.from_numpy(ids).to(self.device))
+            if self.score_name == "cosine":
+                video, text = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
+            similarity = (text @ video.T).float().cpu().numpy()
+        return Scores(np.ascontiguousarray(similarity), None, {"mode": "none"})
+
+    def _video_embedding(self, clips: torch.Tensor) -> torch.Tensor:
+        width = clips.shape[1]
+        if width == self.model.layers["video_embedding"]:
+            return clips
+        if width == self.model.layers["mixed_5c"]:
+            embedded: torch.Tensor = self.model.fc(clips)
+            return embedded
+        layers = ", ".join(f"{name} {size}" for name, size in self.model.layers.items())
+        raise DataError(f"the features are {width} wide, this model has {layers}", hint="extract them again")

@@ -1,0 +1,134 @@
+"""TAN over a whole video: each sentence embedded once, each second projected once, windows in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from vidalign.aligners.scorers.tan import HEAD_STAGE, TAN
+from vidalign.aligners.scores import Scores, sentence_mids
+from vidalign.aligners.tokens import Tokenizer
+from vidalign.aligners.windowing import Stitcher, Window, Windowing, plan_windows
+from vidalign.errors import DataError
+from vidalign.types import Features, Sentence
+
+TEXT_BATCH = 256
+
+
+class TanScorer:
+    """Mean of joint and dual cosine of the last stage; alignability logit of the joint stage TAN was trained on.
+
+    `batch` windows run together; `precision` float32, bf16 or fp16 (autocast, GPU only).
+    """
+
+    name = "tan"
+    score_name = "cosine"
+
+    def __init__(
+        self,
+        model: TAN,
+        tokenizer: Tokenizer,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        batch: int = 8,
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.tokenizer = tokenizer
+        self.text_model = tokenizer.name
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.batch = batch
+
+    def known_words(self, sentences: Sequence[Sentence]) -> float | None:
+        """Share of the sentences' words in the dictionary, None for BERT."""
+        return self.tokenizer.coverage([s.text for s in sentences])
+
+    def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
+        """Stitched scores of K sentences against T clips; raises DataError on a wrong feature width."""
+        wanted = self.model.video_pre_proj.in_features
+        if features.features.shape[1] != wanted:
+            raise DataError(
+                f"the features are {features.features.shape[1]} wide, this model wants {wanted}",
+                hint="extract them with the backbone and layer that the model card names",
+            )
+        windows = plan_windows(features.times, sentence_mids(sentences), windowing)
+        stitcher = Stitcher(len(sentences), len(features.features))
+        logit_sum, logit_count = np.zeros(len(sentences)), np.zeros(len(sentences))
+        with torch.inference_mode(), self._autocast():
+            video = self.model.project_video(
+                torch.tensor(features.features, dtype=torch.float32).to(self.device)
+            )
+            text = self.model.project_text(self._embed([s.text for s in sentences]))
+            for group in _batches(windows, self.batch):
+                stretch = windowing.size if windowing.mode == "global" else None
+                similarity, logits = self._run(group, video, text, stretch)
+                for window, scores, head in zip(group, similarity, logits, strict=True):
+                    stitcher.add(window, scores)
+                    logit_sum[window.sentences] += head
+                    logit_count[window.sentences] += 1
+        head_mean = None
+        if self.model.binary_head is not None:
+            with np.errstate(invalid="ignore"):
+                head_mean = (logit_sum / logit_count).astype(np.float32)
+        return Scores(stitcher.mean(), head_mean, asdict(windowing))
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
+
+    def _embed(self, texts: Sequence[str]) -> Tensor:
+        ids, mask = self.tokenizer(texts)
+        parts = [
+            self.model.embed_text(
+                torch.from_numpy(ids[i : i + TEXT_BATCH]).to(self.device),
+                torch.from_numpy(mask[i : i + TEXT_BATCH]).to(self.device),
+            )
+            for i in range(0, len(texts), TEXT_BATCH)
+        ]
+        return torch.cat(parts) if parts else torch.zeros(0, self.model.text_pre_proj.in_features)
+
+    def _run(
+        self, group: Sequence[Window], video: Tensor, text: Tensor, stretch: int | None
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Similarity (k, w) and logits (k,) of each window of a group of equally long ones."""
+        clips = torch.stack([video[w.start : w.stop] for w in group])
+        length = clips.shape[1]
+        stretch = stretch if stretch is not None and length > stretch else None
+        counts = torch.tensor([len(w.sentences) for w in group], device=self.device)
+        words = pad_sequence([text[torch.from_numpy(w.sentences)] for w in group], batch_first=True)
+        padding = torch.arange(words.shape[1], device=self.device) >= counts[:, None]
+        dual = F.normalize(self.model.encode_video(clips, None, stretch)[:, -1], dim=-1)
+        joint_video, joint_text = self.model.encode_joint(
+            clips, words, text_mask=padding if bool(padding.any()) else None, interpolate_from=stretch
+        )
+        dual_cosine = F.normalize(words, dim=-1) @ dual.mT
+        joint_cosine = F.normalize(joint_text[:, -1], dim=-1) @ F.normalize(joint_video[:, -1], dim=-1).mT
+        similarity = ((dual_cosine + joint_cosine) / 2).float().cpu().numpy()
+        if self.model.binary_head is None:
+            logits = np.zeros(words.shape[:2], dtype=np.float32)
+        else:
+            logits = self.model.alignability(joint_text[:, HEAD_STAGE])[..., 0].float().cpu().numpy()
+        sizes = [len(w.sentences) for w in group]
+        return [s[:k] for s, k in zip(similarity, sizes, strict=True)], [
+            row[:k] for row, k in zip(logits, sizes, strict=True)
+        ]
+
+
+def _batches(windows: Sequence[Window], size: int) -> Iterator[list[Window]]:
+    """Groups of windows of equal length and similar numbers of sentences, so that little is padding."""
+    ordered = sorted(windows, key=lambda w: (w.stop - w.start, len(w.sentences)))
+    group: list[Window] = []
+    for window in ordered:
+        if group and (len(group) == size or window.stop - window.start != group[0].stop - group[0].start):
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group

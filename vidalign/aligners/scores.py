@@ -1,0 +1,43 @@
+"""What a scorer returns, and what a scorer is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.windowing import Windowing
+from vidalign.types import Features, Sentence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """`similarity` (K, T) float32, NaN where no window scored; `head` (K,) alignability logits or None."""
+
+    similarity: NDArray[np.float32]
+    head: NDArray[np.float32] | None
+    windowing: Mapping[str, Any]
+
+
+class Scorer(Protocol):
+    """Features and sentences become scores."""
+
+    name: str
+    score_name: str
+    text_model: str
+
+    def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
+        """Score K sentences against T clips; raises DataError where they do not fit the model."""
+        ...
+
+    def known_words(self, sentences: Sequence[Sentence]) -> float | None:
+        """Share of the sentences' words that the text model knows, None where it has no closed dictionary."""
+        ...
+
+
+def sentence_mids(sentences: Sequence[Sentence]) -> NDArray[np.float64]:
+    """Middles (K,) in seconds, NaN without times."""
+    return np.array([np.nan if s.mid is None else s.mid for s in sentences], dtype=np.float64)
