@@ -1,0 +1,60 @@
+"""The truth of generated videos in HTM-Align's form: name -> [alignable, start, end, text], one a cue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vidalign.errors import DataError
+from vidalign.store.atomic import write_text
+from vidalign.synthetic.narration import Spoken
+from vidalign.synthetic.world import Plan
+
+
+class TruthRow(NamedTuple):
+    """One cue: whether it can be seen, when in seconds (its own times if it cannot), and its text."""
+
+    alignable: int
+    start: float
+    end: float
+    text: str
+
+
+Truth = dict[str, list[TruthRow]]
+
+
+def truth_rows(plan: Plan, narration: Sequence[Spoken]) -> list[TruthRow]:
+    """The rows of one video in cue order."""
+    rows = []
+    for cue in narration:
+        if cue.step is None:
+            start, end = cue.start / 1000, cue.end / 1000
+        else:
+            start, end = plan.interval(cue.step)
+        rows.append(TruthRow(int(cue.step is not None), round(start, 3), round(end, 3), cue.text))
+    return rows
+
+
+def write_truth(path: Path, truth: Mapping[str, Sequence[TruthRow]]) -> None:
+    """Write atomically, one cue a line."""
+    videos = []
+    for name, rows in truth.items():
+        lines = ",\n".join(f"  {json.dumps(list(row), ensure_ascii=False)}" for row in rows)
+        videos.append(f"{json.dumps(name, ensure_ascii=False)}: [\n{lines}\n]")
+    write_text(path, "{\n" + ",\n".join(videos) + "\n}\n")
+
+
+def read_truth(path: Path) -> Truth:
+    """Read a truth file; raises DataError when it is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: [TruthRow(int(row[0]), float(row[1]), float(row[2]), str(row[3])) for row in rows]
+            for name, rows in content.items()
+        }
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(f"{path}: not a truth file ({error})") from error
