@@ -1,0 +1,65 @@
+"""Features files: HDF5, schema `vidalign.features/1`, one a video."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidalign.errors import StoreError
+from vidalign.store import hdf5
+from vidalign.types import Features
+
+SCHEMA = "vidalign.features/1"
+_ARRAYS = ("features", "times")
+_ATTRIBUTES = tuple(f.name for f in fields(Features) if f.name not in _ARRAYS)
+
+
+def write_features(path: Path, features: Features) -> None:
+    """Write `features` (T, D), float16 or float32 as given, times (T, 2) and what is known of their making.
+
+    The same content gives the same bytes. Raises StoreError.
+    """
+    _check(features.features, features.times, Path(path))
+    with hdf5.create(Path(path), SCHEMA) as file:
+        hdf5.write_array(file, "features", features.features)
+        hdf5.write_array(file, "times", np.asarray(features.times, dtype=np.float64))
+        for name in _ATTRIBUTES:
+            hdf5.write_attribute(file, name, getattr(features, name))
+
+
+def read_features(path: Path) -> Features:
+    """Read a features file; the dtype stays, unknown attributes are None. Raises StoreError."""
+    path = Path(path)
+    with hdf5.open_schema(path, SCHEMA) as file:
+        values, times = file["features"][()], file["times"][()].astype(np.float64, copy=False)
+        known = _known(hdf5.read_attributes(file, path), path)
+    _check(values, times, path)
+    return Features(features=values, times=times, **{name: known[name] for name in _ATTRIBUTES})
+
+
+def read_features_attributes(path: Path) -> dict[str, Any]:
+    """The attributes alone, `recipe` as a Recipe, unknown ones None; the arrays are not read."""
+    path = Path(path)
+    with hdf5.open_schema(path, SCHEMA) as file:
+        return _known(hdf5.read_attributes(file, path), path)
+
+
+def _known(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    known = {"schema": found["schema"], **{name: found.get(name) for name in _ATTRIBUTES}}
+    known["recipe"] = hdf5.recipe_of(known["recipe"], path)
+    return known
+
+
+def _check(values: np.ndarray[Any, Any], times: np.ndarray[Any, Any], path: Path) -> None:
+    if values.ndim != 2 or values.dtype not in (np.float16, np.float32):
+        raise StoreError(
+            f"{path}: features are {values.dtype} of shape {values.shape}; "
+            "float16 or float32 of shape (clips, width) are expected"
+        )
+    if times.shape != (len(values), 2):
+        raise StoreError(
+            f"{path}: {len(values)} features need times of shape ({len(values)}, 2), not {times.shape}"
+        )
