@@ -205,7 +205,7 @@ class Alignment:
 
     `similarity` (K, T) float32, NaN where no window scored the cell (None: left out); `alignability` and
     `confidence` (K,) in [0, 1]; `aligned` (K,) bool; `segments` (K, 2) seconds, NaN where not aligned;
-    `times` (T, 2) seconds.
+    `times` (T, 2) seconds. `notice` says what world the model knows.
     """
 
     similarity: NDArray[np.float32] | None
@@ -227,6 +227,7 @@ class Alignment:
     weights_sha256: str | None = None
     threshold: float | None = None
     alignability_kind: AlignabilityKind | None = None
+    notice: str | None = None
     video: str | None = None
     subtitles: str | None = None
     vidalign_version: str | None = None

@@ -31,8 +31,10 @@ def prominence(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def alignability(scores: Scores, calibration: Calibration | None) -> Alignability:
-    """sigmoid(a * score + b) of the head's logit, else of the prominence; without a calibration the plain logit's
-    sigmoid, else the rank within the video. Sentences without a score get 0."""
+    """sigmoid(a * score + b), the score being the head's logit, else the prominence.
+
+    Without a calibration: the logit's plain sigmoid, else the rank within the video. No score gives 0.
+    """
     score = scores.head.astype(np.float64) if scores.head is not None else prominence(scores.similarity)
     kind: AlignabilityKind
     if calibration is not None:

@@ -69,7 +69,7 @@ def plan_windows(times: NDArray[np.float64], mids: NDArray[np.float64], windowin
 def plan_htm_align(
     seconds: int, mids: NDArray[np.float64], alignable: Sequence[bool], size: int = 64
 ) -> list[Window]:
-    """The windows of the published HTM-Align evaluation, which must not see true times of alignable sentences.
+    """The windows of the published HTM-Align evaluation, blind to the true times of alignable sentences.
 
     Only the times of non-alignable sentences choose; a window gets the contiguous range between them, drawn
     to the first sentence in the first four windows and else to the last one in the last four.

@@ -13,8 +13,8 @@ def peak(similarity: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray
     """Segments (K, 2) in seconds around each row's highest cell.
 
     The segment is the unbroken run of clips around the peak whose similarity stays above
-    median + LEVEL * (peak - median), the median being the row's own. It reaches half-way to the clips beside it.
-    Rows without a scored cell are NaN.
+    median + LEVEL * (peak - median), the median being the row's own. It reaches half-way to the clips
+    beside it. Rows without a scored cell are NaN.
     """
     cells = clip_cells(times)
     segments = np.full((len(similarity), 2), np.nan)
@@ -35,8 +35,8 @@ def peak(similarity: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray
 def clip_cells(times: NDArray[np.float64]) -> NDArray[np.float64]:
     """The stretch (T, 2) of the time line that each clip stands for: half-way to its neighbours' middles.
 
-    Clips that touch without overlapping stand for themselves; longer ones share what they overlap. The first and
-    the last are as wide as their one neighbour's distance, within their own times.
+    Clips that touch without overlapping stand for themselves; longer ones share what they overlap.
+    The first and the last are as wide as their one neighbour's distance, within their own times.
     """
     if len(times) < 2:
         return times.copy()

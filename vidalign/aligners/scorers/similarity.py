@@ -33,7 +33,7 @@ class SimilarityScorer:
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer
         self.text_model = tokenizer.name
-        self.score_name = score
+        self.score_name: str = score
         self.device = torch.device(device)
 
     def known_words(self, sentences: Sequence[Sentence]) -> float | None:

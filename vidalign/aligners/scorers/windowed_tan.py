@@ -23,7 +23,7 @@ TEXT_BATCH = 256
 
 
 class TanScorer:
-    """Mean of joint and dual cosine of the last stage; alignability logit of the joint stage TAN was trained on.
+    """Mean of joint and dual cosine of the last stage, with the alignability logit of joint stage 3.
 
     `batch` windows run together; `precision` float32, bf16 or fp16 (autocast, GPU only).
     """

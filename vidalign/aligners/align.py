@@ -1,0 +1,115 @@
+"""Features and a transcript become an alignment."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vidalign._version import __version__
+from vidalign.aligners.calibrate import DEFAULT_THRESHOLD, alignability, confidence
+from vidalign.aligners.decoders import get_decoder
+from vidalign.aligners.registry import Aligner
+from vidalign.aligners.windowing import Windowing
+from vidalign.errors import DataError
+from vidalign.types import Alignment, Features, Transcript
+from vidalign.weights.cards import ModelCard, get_card
+from vidalign.weights.recipes import get_recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignSettings:
+    """What a user may choose; None: what the model card says."""
+
+    decoder: str | None = None
+    threshold: float | None = None
+    windowing: Windowing = field(default_factory=Windowing)
+
+
+def align_features(
+    features: Features, transcript: Transcript, aligner: Aligner, settings: AlignSettings | None = None
+) -> Alignment:
+    """Score every sentence against every clip and decode; raises DataError where features do not fit."""
+    settings = settings or AlignSettings()
+    check_features(features, aligner)
+    if not transcript.sentences:
+        raise DataError(f"{transcript.source or 'the transcript'} has no sentence", hint="give one with text")
+    name = settings.decoder or aligner.spec.decoder
+    decode = get_decoder(name)
+    calibration = aligner.spec.calibration
+    scores = aligner.scorer.score(features, transcript.sentences, settings.windowing)
+    worth = alignability(scores, calibration)
+    threshold = settings.threshold
+    if threshold is None:
+        threshold = calibration.threshold if calibration else DEFAULT_THRESHOLD
+    scored = ~np.isnan(scores.similarity).all(axis=1)
+    aligned = (worth.values >= threshold) & scored
+    segments = decode(scores.similarity, features.times)
+    segments[~aligned] = np.nan
+    if worth.kind == "rank":
+        log.warning(
+            "alignability is only the rank within this video: %s has no calibration for scorer %s",
+            aligner.card.name,
+            aligner.scorer.name,
+        )
+    return Alignment(
+        similarity=scores.similarity,
+        alignability=worth.values,
+        confidence=confidence(scores.similarity, features.times, segments, aligner.spec.temperature),
+        aligned=aligned,
+        segments=segments,
+        times=features.times,
+        sentences=transcript.sentences,
+        cues=transcript.cues,
+        scorer=aligner.scorer.name,
+        decoder=name,
+        model=aligner.card.name,
+        score=aligner.scorer.score_name,
+        temperature=aligner.spec.temperature,
+        windowing=scores.windowing,
+        text_model=aligner.scorer.text_model,
+        features_recipe=features.recipe,
+        weights_sha256=aligner.sha256,
+        threshold=float(threshold),
+        alignability_kind=worth.kind,
+        video=features.video,
+        subtitles=transcript.source or None,
+        vidalign_version=__version__,
+    )
+
+
+def check_features(features: Features, aligner: Aligner) -> None:
+    """Raise DataError unless the features come from the backbone, layer and recipe that the aligner needs."""
+    vectors, spec = features.features, aligner.spec
+    if vectors.ndim != 2 or not len(vectors):
+        raise DataError(
+            f"the features have shape {vectors.shape}, not (clips, width)", hint="extract them again"
+        )
+    if not np.isfinite(vectors).all():
+        raise DataError("the features hold NaN or infinity", hint="extract them again")
+    needed = (
+        f"{aligner.card.name} needs {spec.backbone} features of layer {spec.layer} by recipe {spec.recipe}"
+    )
+    again = f"run `vidalign extract VIDEO -o DIR --backbone {spec.backbone} --recipe {spec.recipe}`"
+    if features.backbone is not None and features.backbone != spec.backbone:
+        raise DataError(f"the features come from backbone {features.backbone}, {needed}", hint=again)
+    if features.recipe is not None:
+        differences = features.recipe.differences(get_recipe(spec.recipe))
+        if spec.scorer == "similarity":
+            differences = [d for d in differences if not d.startswith(("layer:", "l2:"))]
+        if differences:
+            theirs = f"recipe {features.recipe.name} (theirs / needed: {'; '.join(differences)})"
+            raise DataError(f"the features come from {theirs}, {needed}", hint=again)
+    width = feature_width(get_card(spec.backbone), spec.layer)
+    if spec.scorer != "similarity" and vectors.shape[1] != width:
+        raise DataError(f"the features are {vectors.shape[1]} wide, {needed} ({width} wide)", hint=again)
+
+
+def feature_width(card: ModelCard, layer: str) -> int:
+    """Width of a backbone card's layer."""
+    if card.backbone is None or layer not in card.backbone.layers:
+        raise DataError(f"{card.name} has no layer {layer!r}")
+    return card.backbone.layers[layer]

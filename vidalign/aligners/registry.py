@@ -1,0 +1,137 @@
+"""Every aligner under one name: a card becomes a scorer with its tokenizer and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vidalign.aligners.scorers.similarity import SimilarityScorer
+from vidalign.aligners.scorers.tan import TAN
+from vidalign.aligners.scorers.windowed_tan import TanScorer
+from vidalign.aligners.scores import Scorer
+from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
+from vidalign.backbones.registry import backbone_spec, load_network
+from vidalign.backbones.registry import state_shapes as backbone_shapes
+from vidalign.backbones.s3d import S3D
+from vidalign.errors import ModelError
+from vidalign.text.words import load_dictionary
+from vidalign.weights.cache import file_sha256, hash_file, locate
+from vidalign.weights.cards import AlignerSpec, ModelCard, get_card
+from vidalign.weights.convert import match, read_weights
+from vidalign.weights.tensors import load_tensors
+
+TAN_WORDS = 32
+"""Words or word pieces of a sentence that TAN reads."""
+
+SIMILARITY_WORDS = 30
+"""Words of a sentence in MIL-NCE's evaluation; unknown words are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aligner:
+    """A scorer, the card it comes from, and the part of the card that says what features it reads."""
+
+    scorer: Scorer
+    card: ModelCard
+    spec: AlignerSpec
+    sha256: str
+
+
+def state_shapes(spec: AlignerSpec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of an aligner's state dict, without allocating it."""
+    if spec.scorer == "similarity":
+        return backbone_shapes(backbone_spec(get_card(spec.backbone)))
+    with torch.device("meta"):
+        network = TAN(text=spec.text, **spec.config)
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
+    """The card's aligner part, or with `scorer` the plain similarity of the backbone it needs.
+
+    Raises ModelError where the card has none, or no such scorer.
+    """
+    if card.aligner is None:
+        raise ModelError(f"model {card.name!r} aligns nothing", hint="see `vidalign models list`")
+    if scorer is None or scorer == card.aligner.scorer:
+        return card.aligner
+    if scorer not in SCORERS:
+        raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
+    if scorer != "similarity":
+        raise ModelError(
+            f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"
+        )
+    return replace(
+        card.aligner,
+        scorer="similarity",
+        config={"score": "dot"},
+        text="word2vec",
+        temperature=1.0,
+        calibration=None,
+    )
+
+
+def load_aligner(
+    name: str, weights: str | Path | None = None, *, scorer: str | None = None, device: str = "cpu"
+) -> Aligner:
+    """The aligner of card `name`, ready for inference.
+
+    `weights` is a checkpoint file or the name of another card of the same network; default: the card's own.
+    Raises ModelError where a file is missing or does not fit.
+    """
+    card = get_card(name)
+    spec = aligner_spec(card, scorer)
+    build = SCORERS[spec.scorer]
+    made, sha256 = build(card, spec, weights, device)
+    return Aligner(made, card, spec, sha256)
+
+
+def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
+    shapes = state_shapes(spec)
+    tensors, sha256 = _weights(card, "aligner", weights, shapes)
+    match(tensors, shapes)
+    with torch.device("meta"):
+        network = TAN(text=spec.text, **spec.config)
+    network.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
+    network.requires_grad_(False)
+    return TanScorer(network, _tan_tokens(card, spec), device=device), sha256
+
+
+def _tan_tokens(card: ModelCard, spec: AlignerSpec) -> Tokenizer:
+    if spec.text == "bert":
+        return BertTokens(locate(card, "vocab").read_text("utf-8").splitlines(), length=TAN_WORDS)
+    words = load_dictionary(locate(card, "dictionary"))
+    return DictionaryTokens(words, length=TAN_WORDS, unknown="keep")
+
+
+def _similarity(
+    card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
+) -> tuple[Scorer, str]:
+    backbone = get_card(spec.backbone)
+    tensors, sha256 = _weights(backbone, "backbone", weights, backbone_shapes(backbone_spec(backbone)))
+    network = load_network(backbone_spec(backbone), tensors)
+    if not isinstance(network, S3D):
+        raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
+    words = load_dictionary(locate(backbone, "dictionary"))
+    tokens = DictionaryTokens(words, length=SIMILARITY_WORDS, unknown="drop")
+    return SimilarityScorer(network, tokens, device=device, **spec.config), sha256
+
+
+def _weights(
+    card: ModelCard, role: str, given: str | Path | None, expected: Mapping[str, tuple[int, ...]]
+) -> tuple[Mapping[str, Tensor], str]:
+    if given is None:
+        return load_tensors(locate(card, role)), file_sha256(card, role)
+    path = Path(given)
+    if path.is_file():
+        return read_weights(path, expected), hash_file(path)
+    other = get_card(str(given))
+    return load_tensors(locate(other, role)), file_sha256(other, role)
+
+
+_Build = Callable[[ModelCard, AlignerSpec, str | Path | None, str], tuple[Scorer, str]]
+SCORERS: dict[str, _Build] = {"tan": _tan, "similarity": _similarity}

@@ -1,0 +1,38 @@
+"""The one place where anything that goes wrong with an item becomes that item's error, not the run's."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from vidalign.errors import UsageError, VidalignError
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class InternalError(VidalignError):
+    """Something that vidalign did not foresee went wrong with one item."""
+
+
+def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
+    """`work()`, or the error that the item `source` failed with.
+
+    Errors of usage end the run, and with VIDALIGN_DEBUG=1 unforeseen ones do too.
+    """
+    try:
+        return work()
+    except UsageError:
+        raise
+    except VidalignError as error:
+        return error
+    except Exception as error:
+        if os.environ.get("VIDALIGN_DEBUG") == "1":
+            raise
+        reason = " ".join(str(error).split()) or "no message"
+        return InternalError(
+            f"{source}: {type(error).__name__}: {reason}", hint="VIDALIGN_DEBUG=1 shows where it happened"
+        )

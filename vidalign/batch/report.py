@@ -1,0 +1,71 @@
+"""What became of every item of a run, and the exit code that follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vidalign.errors import VidalignError
+
+Status = Literal["done", "partial", "skipped", "failed", "planned"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One item's end. `skipped`: already done. `details` are further values for `--json`."""
+
+    item: str
+    status: Status
+    source: str
+    output: str = ""
+    error: VidalignError | None = None
+    warnings: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """One flat object."""
+        record: dict[str, Any] = {
+            "status": self.status,
+            "item": self.item,
+            "source": self.source,
+            "output": self.output or None,
+            **self.details,
+        }
+        if self.warnings:
+            record["warnings"] = list(self.warnings)
+        if self.error is not None:
+            record |= {"error": self.error.kind, "message": self.error.message, "hint": self.error.hint}
+        return record
+
+
+class Report:
+    """Counts results; `exit_code` is 0, or 1 if an item failed (with `strict` also for partial ones)."""
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
+        self._counts: Counter[Status] = Counter()
+
+    def add(self, result: ItemResult) -> None:
+        """Count one result."""
+        self._counts[result.status] += 1
+
+    @property
+    def exit_code(self) -> int:
+        """The code that a process should end with."""
+        return int(bool(self._counts["failed"] or (self._strict and self._counts["partial"])))
+
+    def __str__(self) -> str:
+        said: list[tuple[Status, str]] = [
+            ("done", "done"),
+            ("partial", "partial"),
+            ("skipped", "already done"),
+            ("planned", "to do"),
+            ("failed", "failed"),
+        ]
+        parts = [f"{self._counts[status]} {words}" for status, words in said if self._counts[status]]
+        total = self._counts.total()
+        text = f"{total} item{'' if total == 1 else 's'}: " + (", ".join(parts) or "nothing to do")
+        if total > 1 and self._counts["failed"] == total:
+            text += "; everything failed, which points to the set-up and not to the files"
+        return text

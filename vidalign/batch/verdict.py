@@ -1,0 +1,76 @@
+"""One line on what an alignment is worth, and the warning when a model does not know the words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from vidalign.types import Alignment
+from vidalign.weights.cache import how_to_get, missing_roles
+from vidalign.weights.cards import ModelCard, get_card, list_cards
+
+KNOWN_ENOUGH = 0.5
+"""Below this share of known words the user is warned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The verdict on one alignment.
+
+    `median_shift` is segment middle minus sentence middle in seconds, None without any; `confidence` is the
+    median of the aligned sentences, 0 without any.
+    """
+
+    sentences: int
+    aligned: int
+    median_shift: float | None
+    confidence: float
+
+    def __str__(self) -> str:
+        shift = "unknown" if self.median_shift is None else f"{self.median_shift:+.1f} s"
+        return (
+            f"aligned {self.aligned} of {self.sentences} sentences, median shift {shift}, "
+            f"confidence {self.confidence:.2f}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The four numbers."""
+        return asdict(self)
+
+
+def summarise(alignment: Alignment) -> Summary:
+    """The verdict on one alignment."""
+    shifts = []
+    for sentence, (start, end), aligned in zip(
+        alignment.sentences, alignment.segments.tolist(), alignment.aligned.tolist(), strict=True
+    ):
+        if aligned and sentence.mid is not None:
+            shifts.append((start + end) / 2 - sentence.mid)
+    sure = alignment.confidence[alignment.aligned].tolist()
+    return Summary(
+        sentences=len(alignment.sentences),
+        aligned=int(alignment.aligned.sum()),
+        median_shift=round(median(shifts), 3) if shifts else None,
+        confidence=round(median(sure), 4) if sure else 0.0,
+    )
+
+
+def vocabulary_warning(known: float | None, card: ModelCard) -> str:
+    """A warning when most words are unknown to the model, with the models that know more; else ''."""
+    if known is None or known >= KNOWN_ENOUGH:
+        return ""
+    text = f"{1 - known:.0%} of the words are outside the dictionary of {card.name}: its result means nothing"
+    others = [
+        c for c in list_cards() if c.aligner is not None and c.name != card.name and card.name == "mini"
+    ]
+    here = [c.name for c in others if not missing_roles(c) and not missing_roles(get_card(_backbone(c)))]
+    if here:
+        return f"{text}; installed models that know more: {', '.join(f'--model {name}' for name in here)}"
+    if others:
+        return f"{text}; a model that knows more: {how_to_get(get_card('tan-htm370k'))}"
+    return text
+
+
+def _backbone(card: ModelCard) -> str:
+    return card.aligner.backbone if card.aligner is not None else card.name
