@@ -1,0 +1,172 @@
+"""The reader decord, for files in which it is right (see `open.trouble_for_decord`).
+
+It only ever reads on: asked for single frames or with stride, decord seeks, which gives wrong frames in many
+files, and keeps gigabytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+import decord
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.video.look import Look
+from vidalign.video.pixels import scale
+from vidalign.video.protocol import Frame, Pixels, Size
+from vidalign.video.pyav import describe, falls_short
+from vidalign.video.timeline import Picture, every, shown_at
+
+decord.logging.set_level(decord.logging.QUIET)
+
+Given = TypeVar("Given", bound=Frame | None)
+
+NAME = f"decord {decord.__version__}"
+
+NO_INVENTED_FRAMES = 1e-9
+"""decord's fault tolerance: it fails rather than give an earlier frame in place of one it cannot decode."""
+
+
+class DecordTroubleError(Exception):
+    """decord does not see the file as the look does; the message completes 'decord does not do: ...'."""
+
+
+class _BrokeOffError(Exception):
+    """Decoding failed on the way."""
+
+
+class DecordReader:
+    """See `VideoReader`. Raises DecordTroubleError at opening."""
+
+    def __init__(self, seen: Look, *, reason: str, threads: int = 0) -> None:
+        self._seen = seen
+        self._threads = threads
+        self._tape: _Tape | None = _Tape(seen, threads)
+        self.info = describe(seen, NAME, reason)
+        self.truncated = False
+        self.decoded_until: float | None = None
+
+    def frames(self, size: Size | None = None) -> Iterator[Frame]:
+        """See `VideoReader.frames`."""
+        return self._until_broken(every(self._pictures(), size))
+
+    def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
+        """See `VideoReader.frames_at`."""
+        return self._until_broken(shown_at(self._pictures(), times, size))
+
+    def close(self) -> None:
+        """See `VideoReader.close`."""
+        self._tape = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _until_broken(self, frames: Iterator[Given]) -> Iterator[Given]:
+        try:
+            yield from frames
+        except _BrokeOffError:
+            self.truncated = True
+
+    def _pictures(self) -> Iterator[Picture]:
+        self.truncated, self.decoded_until = False, None
+        tape = (
+            self._tape if self._tape is not None and self._tape.at == 0 else _Tape(self._seen, self._threads)
+        )
+        self._tape = tape
+        for index, (start, end) in enumerate(zip(tape.starts, tape.ends, strict=True)):
+            yield Picture(float(start), float(end), partial(self._pixels, tape, index))
+            self.decoded_until = float(end)
+        tape.wind_to(len(tape.starts))
+        self.truncated = falls_short(self.decoded_until or 0.0, self._seen.video_end, self._seen)
+
+    def _pixels(self, tape: _Tape, index: int, size: Size | None) -> Pixels:
+        tape.wind_to(index)
+        return scale(tape.read(), size)
+
+
+class _Tape:
+    """decord's reader as a tape: it is wound and read forward only. Frames are converted only when read."""
+
+    def __init__(self, seen: Look, threads: int) -> None:
+        try:
+            self._reader = decord.VideoReader(
+                f"file:{seen.path}", num_threads=threads, fault_tol=NO_INVENTED_FRAMES
+            )
+        except (decord.DECORDError, RuntimeError, AssertionError):
+            raise DecordTroubleError("it cannot open the file") from None
+        self._shape = (seen.height, seen.width, 3)
+        self._check(seen)
+        self.starts, self.ends = self._times(seen)
+        keys = self._reader.get_key_indices()
+        self._keys: list[int] = keys if keys and keys[0] == 0 else list(range(len(self.starts)))
+        self.at = 0
+
+    def read(self) -> Pixels:
+        """The next frame in its own size, (H, W, 3)."""
+        try:
+            pixels: Pixels = self._reader.next().asnumpy()
+        except (decord.DECORDError, decord.DECORDLimitReachedError, StopIteration):
+            raise _BrokeOffError from None
+        if pixels.shape != self._shape:
+            raise _BrokeOffError
+        self.at += 1
+        return pixels
+
+    def wind_to(self, index: int) -> None:
+        """Decode up to frame `index` without converting; never over a key frame, where decord would seek."""
+        while self.at < index:
+            place = bisect_right(self._keys, self.at)
+            key = self._keys[place] if place < len(self._keys) else len(self.starts) + 1
+            steps = min(index, key - 1) - self.at
+            if steps < 1:
+                self.read()
+                continue
+            try:
+                self._reader.skip_frames(steps)
+            except decord.DECORDError:
+                raise _BrokeOffError from None
+            self.at += steps
+
+    def _check(self, seen: Look) -> None:
+        if seen.samples is not None and len(self._reader) != seen.samples:
+            raise DecordTroubleError(f"it counts {len(self._reader)} pictures, the container {seen.samples}")
+        if seen.rate is None or abs(self._reader.get_avg_fps() - float(seen.rate)) > 1e-3:
+            raise DecordTroubleError("it takes another picture stream")
+
+    def _times(self, seen: Look) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Starts and ends in seconds from second 0; decord gives them in single precision."""
+        told = self._reader.get_frame_timestamp(list(range(len(self._reader)))).astype(np.float64)
+        starts = exact(told[:, 0] - told[0, 0], seen)
+        last = float(told[-1, 1] - told[-1, 0])
+        if abs(last - seen.frame_time) < 1.5 * seen.time_base or last <= 0:
+            last = seen.frame_time
+        if (np.diff(starts) <= 0).any():
+            raise DecordTroubleError("its frame times do not ascend")
+        starts = starts + seen.video_start
+        return starts, np.append(starts[1:], starts[-1] + last)
+
+
+def exact(times: NDArray[np.float64], seen: Look) -> NDArray[np.float64]:
+    """Undo the rounding of `times` (seconds from the first) to single precision.
+
+    They are whole ticks of the time base, which is enough while a tick is longer than the rounding, or whole
+    frames. Raises DecordTroubleError where neither tells the time.
+    """
+    rounding = float(np.spacing(np.float32(times[-1] + 1.0)))
+    tick = float(seen.time_base)
+    if tick > 2 * rounding:
+        return np.asarray(np.round(times / tick) * seen.time_base.numerator / seen.time_base.denominator)
+    counted = np.arange(len(times)) * seen.frame_time
+    if np.abs(counted - times).max() > tick + rounding:
+        raise DecordTroubleError("its frame rate varies, and decord rounds the times of a video this long")
+    return np.asarray(counted, np.float64)

@@ -1,0 +1,95 @@
+"""Pixels on their way out: to RGB as the stream's colour tags say, scaled, turned upright."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import av.filter
+import numpy as np
+import torch
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from torch.nn.functional import interpolate
+
+from vidalign.video.protocol import Pixels, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture is turned to be displayed: transposed first, then mirrored."""
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Self:
+        """Read the display matrix, rounded to quarter turns."""
+        side_data: Any = frame.side_data
+        matrix = side_data.get(Type.DISPLAYMATRIX)
+        if matrix is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5]
+        if abs(int(b)) > abs(int(a)):
+            return cls(True, flip_rows=bool(b < 0), flip_columns=bool(c < 0))
+        return cls(False, flip_rows=bool(d < 0), flip_columns=bool(a < 0))
+
+    def turned(self, size: Size) -> Size:
+        """The (width, height) before turning of a picture that is `size` after it, or the reverse."""
+        return (size[1], size[0]) if self.transpose else size
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Turn (H, W, 3)."""
+        turned = pixels.transpose(1, 0, 2) if self.transpose else pixels
+        rows = slice(None, None, -1) if self.flip_rows else slice(None)
+        columns = slice(None, None, -1) if self.flip_columns else slice(None)
+        return np.ascontiguousarray(turned[rows, columns])
+
+
+def scale(pixels: Pixels, size: Size | None) -> Pixels:
+    """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out."""
+    if size is None or size == (pixels.shape[1], pixels.shape[0]):
+        return pixels
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    scaled = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
+    return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
+
+
+class RgbConverter:
+    """Decoded frames to full-range RGB of `size` (width, height), by the frame's own matrix and range.
+
+    ffmpeg's scale filter does it with its default flags, as decord has it inside, so that both agree. It
+    scales only where a stream changes its size on the way.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self._size = size
+        self._graph: av.filter.Graph | None = None
+        self._made_for: tuple[object, ...] = ()
+
+    def convert(self, frame: VideoFrame) -> Pixels:
+        """(H, W, 3) uint8."""
+        kind = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if self._graph is None or kind != self._made_for:
+            self._graph, self._made_for = self._build(frame), kind
+        self._graph.push(frame)
+        converted = self._graph.pull()
+        if not isinstance(converted, VideoFrame):
+            raise TypeError(f"the scale filter gave {type(converted).__name__}")
+        return np.asarray(converted.to_ndarray(), np.uint8)
+
+    def _build(self, frame: VideoFrame) -> av.filter.Graph:
+        graph = av.filter.Graph()
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        )
+        width, height = self._size
+        scaler = graph.add("scale", f"{width}:{height}:threads=1")
+        rgb = graph.add("format", "rgb24")
+        sink = graph.add("buffersink")
+        source.link_to(scaler)
+        scaler.link_to(rgb)
+        rgb.link_to(sink)
+        graph.configure()
+        return graph

@@ -1,0 +1,116 @@
+"""The reader that is right everywhere: PyAV, decoding in order, by presentation time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import av
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from vidalign.errors import VideoError
+from vidalign.video.decoding import Decoding
+from vidalign.video.look import Look, opened
+from vidalign.video.pixels import RgbConverter, scale
+from vidalign.video.protocol import Frame, Pixels, Size, VideoInfo
+from vidalign.video.timeline import Picture, Stamped, every, lay_out, shown_at
+
+log = logging.getLogger("vidalign.video")
+
+NAME = f"pyav {av.__version__}"
+
+
+class PyavReader:
+    """See `VideoReader`. Opens the file anew for every pass; raises VideoError."""
+
+    def __init__(self, seen: Look, *, reason: str, threads: int = 0) -> None:
+        self._seen = seen
+        self._threads = threads
+        self._open: list[InputContainer] = []
+        self.info = describe(seen, NAME, reason)
+        self.truncated = False
+        self.decoded_until: float | None = None
+
+    def frames(self, size: Size | None = None) -> Iterator[Frame]:
+        """See `VideoReader.frames`."""
+        return every(self._pictures(), size)
+
+    def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
+        """See `VideoReader.frames_at`."""
+        return shown_at(self._pictures(), times, size)
+
+    def close(self) -> None:
+        """See `VideoReader.close`."""
+        while self._open:
+            self._open.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pictures(self) -> Iterator[Picture]:
+        seen = self._seen
+        self.truncated, self.decoded_until = False, None
+        with opened(seen.path) as container:
+            self._open.append(container)
+            stream = container.streams[seen.stream]
+            if not isinstance(stream, VideoStream):
+                raise VideoError(f"{seen.path} changed while it was read")
+            stream.thread_type = ThreadType.AUTO
+            stream.thread_count = self._threads
+            decoding = Decoding(container, stream, self._witnesses(container))
+            for picture in lay_out(self._stamped(decoding), seen.frame_time):
+                self.decoded_until = picture.end
+                yield picture
+            self._judge(decoding)
+
+    def _witnesses(self, container: InputContainer) -> tuple[Stream, ...]:
+        """Streams whose packets show that the file is whole, where the picture's own end is not claimed."""
+        return () if self._seen.video_end is not None else container.streams.audio
+
+    def _stamped(self, decoding: Decoding) -> Iterator[Stamped]:
+        seen = self._seen
+        converter = RgbConverter((seen.width, seen.height))
+        for frame in decoding:
+            start = None if frame.pts is None else seen.seconds(frame.pts)
+            duration = float(frame.duration * seen.time_base) if frame.duration else None
+            yield Stamped(start, duration, partial(self._pixels, converter, frame))
+
+    def _pixels(self, converter: RgbConverter, frame: VideoFrame, size: Size | None) -> Pixels:
+        orientation = self._seen.orientation
+        stored = None if size is None else orientation.turned(size)
+        return orientation.apply(scale(converter.convert(frame), stored))
+
+    def _judge(self, decoding: Decoding) -> None:
+        seen = self._seen
+        until = self.decoded_until or 0.0
+        if seen.video_end is not None:
+            short = falls_short(until, seen.video_end, seen)
+        else:
+            short = falls_short(float(decoding.reached - seen.second0), seen.any_end, seen)
+        self.truncated = decoding.broken or short
+        if decoding.damaged and not self.truncated:
+            log.warning("%s: %d damaged pictures were left out", seen.path, decoding.damaged)
+
+
+def describe(seen: Look, reader: str, reason: str) -> VideoInfo:
+    """What every reader says of the file."""
+    width, height = seen.displayed
+    end = seen.video_end if seen.video_end is not None else seen.any_end
+    return VideoInfo(width, height, end, seen.video_start, seen.codec, reader, reason)
+
+
+def falls_short(until: float, claimed: float | None, seen: Look) -> bool:
+    """Whether reading ended, at `until` seconds, well before the end that the container claims."""
+    return claimed is not None and until < claimed - max(0.5, 2 * seen.frame_time)

@@ -1,0 +1,96 @@
+"""From decoded pictures with presentation times to "the frame shown at t"."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Size
+
+log = logging.getLogger("vidalign.video")
+
+DISCONTINUITY = 1.0
+"""Seconds back in time from which on a jump is a new start of the clock, not a late picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded picture shown in [`start`, `end`) seconds; `pixels` converts it when it is wanted."""
+
+    start: float
+    end: float
+    pixels: Callable[[Size | None], Pixels]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stamped:
+    """A picture as the decoder gives it: `start` in seconds from second 0 and `duration`, None if unknown."""
+
+    start: float | None
+    duration: float | None
+    pixels: Callable[[Size | None], Pixels]
+
+
+def lay_out(stamped: Iterable[Stamped], frame_time: float) -> Iterator[Picture]:
+    """Give every picture its interval: until the next one begins, the last one for its own duration.
+
+    `frame_time` (seconds) stands in for unknown durations. Pictures that would be shown for no time at all,
+    or only before second 0, are left out. A clock that jumps back goes on where it was.
+    """
+    shift = 0.0
+    held: tuple[float, Stamped] | None = None
+    for new in stamped:
+        if held is None:
+            held = (new.start or 0.0, new)
+            continue
+        start, old = held
+        expected = start + (old.duration or frame_time)
+        begin = expected if new.start is None else new.start + shift
+        if begin < start - DISCONTINUITY:
+            log.warning("the video's clock jumps back from %.3f s to %.3f s; it is read on", start, begin)
+            shift += expected - begin
+            begin = expected
+        if begin < start:
+            continue
+        if begin > start:
+            yield from _visible(Picture(start, begin, old.pixels))
+        held = (begin, new)
+    if held is not None:
+        start, last = held
+        yield from _visible(Picture(start, start + (last.duration or frame_time), last.pixels))
+
+
+def _visible(picture: Picture) -> Iterator[Picture]:
+    if picture.end > TIME_NOISE:
+        yield picture if picture.start >= 0 else replace(picture, start=0.0)
+
+
+def every(pictures: Iterable[Picture], size: Size | None) -> Iterator[Frame]:
+    """All pictures as frames."""
+    for picture in pictures:
+        yield Frame(picture.pixels(size), picture.start, picture.end)
+
+
+def shown_at(
+    pictures: Iterable[Picture], times: Iterable[float], size: Size | None
+) -> Iterator[Frame | None]:
+    """See `VideoReader.frames_at`."""
+    coming = iter(pictures)
+    current: Picture | None = None
+    frame: Frame | None = None
+    before = float("-inf")
+    for time in times:
+        if time < before:
+            raise ValueError(f"times must ascend, but {time} follows {before}")
+        before = time
+        while current is None or time >= current.end - TIME_NOISE:
+            current, frame = next(coming, None), None
+            if current is None:
+                return
+        if time < current.start - TIME_NOISE:
+            yield None
+            continue
+        if frame is None:
+            frame = Frame(current.pixels(size), current.start, current.end)
+        yield frame
