@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -86,13 +87,15 @@ def missing_model(card: ModelCard) -> MissingModelError:
     return MissingModelError(message, hint=how_to_get(card))
 
 
-def how_to_get(card: ModelCard) -> str:
-    """The commands that bring a card's missing files, for a message."""
-    gone = [owner(card, role)[1] for role in missing_roles(card)]
-    add = f"`vidalign models add {card.name} {' '.join(entry.name for entry in gone)}`"
-    if not any(entry.sources for entry in gone):
-        return f"with the files at hand: {add}"
-    return f"with the files at hand: {add}; to download them: `vidalign models fetch {card.name}`"
+def how_to_get(card: ModelCard, *, download: bool = True) -> str:
+    """The commands that bring a card's missing files (all of them if none is), for a message."""
+    roles = missing_roles(card) or tuple(entry.role for entry in card.files)
+    entries = [owner(card, role)[1] for role in roles]
+    names = shlex.join(entry.name for entry in entries)
+    add = f"with the files at hand: `vidalign models add {card.name} {names}`"
+    if not download or not any(entry.sources for entry in entries):
+        return add
+    return f"{add}; to download them: `vidalign models fetch {card.name}`"
 
 
 def file_sha256(card: ModelCard | str, role: str) -> str:

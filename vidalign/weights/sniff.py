@@ -16,6 +16,8 @@ _LARGEST_HEADER = 100_000_000  # of a safetensors file, in bytes, as the format'
 
 def sniff(path: Path) -> Kind:
     """The kind of a model file; raises ModelError saying what it is when it is none."""
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: not a plain file")
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)

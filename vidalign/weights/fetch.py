@@ -1,0 +1,64 @@
+"""Published files are downloaded from the sources of their card, then added like the user's own."""
+
+from __future__ import annotations
+
+from vidalign.errors import MissingModelError, ModelError
+from vidalign.weights.add import Added, Checks, add_files
+from vidalign.weights.cache import how_to_get, missing_model, model_dir, owner, read_pins, stored_path
+from vidalign.weights.cards import CardFile, ModelCard
+from vidalign.weights.download import Downloaded, Progress, Wanted, download, offline
+
+
+def fetch_model(
+    card: ModelCard,
+    checks: Checks,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Added, ...]:
+    """Download and add what the card lacks (everything with `overwrite`).
+
+    A file whose hash nobody publishes must equal the one first verified on this machine (`overwrite` forgets
+    that one). Every file is tried; raises ModelError naming all sources of those that failed.
+    """
+    added: list[Added] = []
+    failures: list[str] = []
+    for entry in card.files:
+        held, origin = owner(card, entry.role)
+        here = stored_path(held, origin.role).is_file()
+        if origin.bundled or (here and not overwrite):
+            continue
+        if offline():
+            raise _offline(card)
+        try:
+            added += _fetch_file(held, origin, checks, progress, keep_pin=not overwrite)
+        except ModelError as error:
+            failures.append(error.message)
+    if failures:
+        raise ModelError("; ".join(failures), hint=how_to_get(card, download=False))
+    return tuple(added)
+
+
+def _fetch_file(
+    held: ModelCard, entry: CardFile, checks: Checks, progress: Progress | None, *, keep_pin: bool
+) -> tuple[Added, ...]:
+    pin = read_pins(held.name).get(entry.role) if keep_pin else None
+    wanted = Wanted(
+        model_dir(held.name) / "downloads" / entry.name,
+        size=entry.size,
+        sha256=entry.sha256 or (pin.original_sha256 if pin else None),
+    )
+    got: Downloaded = download(entry.sources, wanted, progress=progress)
+    try:
+        return add_files(held, [got.path], checks, overwrite=True, source=got.source)
+    finally:
+        got.path.unlink(missing_ok=True)
+
+
+def _offline(card: ModelCard) -> MissingModelError:
+    told = missing_model(card)
+    return MissingModelError(
+        f"{told.message}, and VIDALIGN_OFFLINE forbids downloads",
+        hint=f"on a connected machine: `vidalign models fetch {card.name}`, then copy its cache folder here; "
+        + how_to_get(card, download=False),
+    )
