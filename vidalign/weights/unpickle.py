@@ -41,6 +41,7 @@ _BROKEN = (
     zipfile.BadZipFile,
 )
 _NAMED = re.compile(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL) (?P<name>[\w.]+)")
+_PLACE = re.compile(r"^\[enforce fail at [^\]]*\][ .]*")
 
 
 def load_checkpoint(path: Path, pickle_globals: Iterable[str] = ()) -> Any:
@@ -105,7 +106,7 @@ def _refusal(path: Path, error: BaseException) -> ModelError:
 
 def _reason(text: str, error: BaseException) -> str:
     """The cause inside torch's long messages, ready to be appended; empty where it says nothing."""
-    inner = text.rpartition("WeightsUnpickler error:")[2].strip()
+    inner = _PLACE.sub("", text.rpartition("WeightsUnpickler error:")[2].strip())
     if isinstance(error, LookupError) or not inner:
         return ""
     if inner.startswith("Unsupported operand"):
