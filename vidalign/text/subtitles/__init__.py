@@ -59,11 +59,13 @@ def parse_subtitles(
     name = format or recognise(text, Path(path).suffix, notes)
     parsed = get_format(name).reader()(text, notes)
     if not parsed.cues:
+        fault, line = notes.first()
         raise notes.error(
-            "no cues were found" + "".join(f"; {line}" for line in notes.lines()[:1]),
+            f"no cues were found; {fault}" if fault else "no cues were found",
+            line,
             hint="check that it is a subtitle file, or name its format",
         )
-    return _finish(parsed, name, taken, notes, rolling)
+    return finish(parsed, name, taken, notes, rolling)
 
 
 def from_cues(cues: Sequence[Cue], *, format: str = "vtt", path: str = "") -> SubtitleFile:
@@ -71,7 +73,8 @@ def from_cues(cues: Sequence[Cue], *, format: str = "vtt", path: str = "") -> Su
     return SubtitleFile(format=format, encoding="utf-8", cues=tuple(cues), path=path)
 
 
-def _finish(parsed: Parsed, format: str, encoding: str, notes: Notes, rolling: Rolling) -> SubtitleFile:
+def finish(parsed: Parsed, format: str, encoding: str, notes: Notes, rolling: Rolling) -> SubtitleFile:
+    """What every way of reading ends with: times are checked, rolling captions recognised."""
     from vidalign.text.subtitles.rolling import is_rolling
 
     collapse = rolling == "collapse" or (rolling == "auto" and is_rolling(parsed.cues))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable
 
 from charset_normalizer import from_bytes
@@ -32,6 +33,9 @@ _CANDIDATES = [
     "cp949",
 ]
 _SAMPLE = 1 << 16
+_WESTERN = frozenset(map(chr, range(128))) | frozenset(
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜàáâãäåæçèéêëìíîïñòóôõöøùúûüÿßŒœŸ¡¿«»‹›‘’‚“”„–—…•°ºª€£§©®·\xa0"
+)
 
 _MAGIC: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a video (MP4 or MOV)", lambda head: head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free")),
@@ -88,6 +92,7 @@ def _decode(data: bytes, notes: Notes, encoding: str | None) -> tuple[str, str]:
             return data.decode("utf-8"), "utf-8"
         except UnicodeDecodeError:
             pass
+    encoding = encoding or _declared(data)
     if encoding is not None:
         return _strict(data, encoding, notes), encoding
     return _guess(data)
@@ -107,6 +112,12 @@ def _strict(data: bytes, encoding: str, notes: Notes) -> str:
         ) from None
 
 
+def _declared(data: bytes) -> str | None:
+    """The encoding that an XML declaration names."""
+    match = re.match(rb"\s*<\?xml[^>]*?encoding=[\"']([A-Za-z0-9._-]+)[\"']", data)
+    return match[1].decode("ascii") if match and match[1].lower() != b"utf-8" else None
+
+
 def _utf16_without_bom(data: bytes) -> str | None:
     sample = data[: _SAMPLE & ~1]
     pairs = len(sample) // 2
@@ -119,8 +130,12 @@ def _utf16_without_bom(data: bytes) -> str | None:
 
 
 def _guess(data: bytes) -> tuple[str, str]:
+    """Detection, which takes short Western texts for Central European ones: letters decide between them."""
     best = from_bytes(data, cp_isolation=_CANDIDATES).best()
-    for name in (best.encoding if best else "cp1252", "cp1252"):
+    found = best.encoding if best else "cp1252"
+    if found in ("cp1250", "cp1254") and set(data.decode("cp1252", "replace")) <= _WESTERN:
+        found = "cp1252"
+    for name in (found, "cp1252"):
         try:
             return data.decode(name), name
         except UnicodeDecodeError:

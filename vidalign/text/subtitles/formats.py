@@ -14,8 +14,8 @@ from vidalign.text.subtitles.model import Notes, Parsed
 
 Reader = Callable[[str, Notes], Parsed]
 
-_ARROW = re.compile(r"^\s*-?[\d:.,\s]+\s*--?>", re.MULTILINE)
-_COMMA_ARROW = re.compile(r"^\s*-?[\d:\s]+,\s?\d+\s*--?>", re.MULTILINE)
+_ARROW = re.compile(r"^[ \t]*-?[\d:.,]*\d[ \t]*:[ \t]*\d[\d:., \t]*--?>", re.MULTILINE)
+_COMMA_ARROW = re.compile(r"^[ \t]*-?[\d: \t]+,[ \t]?\d+[ \t]*--?>", re.MULTILINE)
 _SBV = re.compile(r"\s*\d+:\d\d:\d\d[.,]\d+\s*,\s*\d+:\d\d:\d\d[.,]\d+\s*(\n|$)")
 _CSV = re.compile(r'\s*[^\n]*(?<![^,"\s])"?(start|end)"?\s*,[^\n]*text', re.IGNORECASE)
 _ASS = re.compile(r"^\s*(\[(Script Info|Events|V4\+? Styles)\]|Dialogue:)", re.IGNORECASE | re.MULTILINE)

@@ -52,18 +52,24 @@ class Notes:
     path: str = ""
     video: str | None = None
     _kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, line: int = 0, detail: str = "") -> None:
         """Note that `kind` was met at `line` (0: nowhere in particular)."""
         first, count = self._kinds.get(kind, ("", 0))
         if not count:
             where = f"{self.path}:{line}: " if line else f"{self.path}: " if self.path else ""
+            self._places[kind] = line
             first = f"{where}{kind}{f': {detail}' if detail else ''}"
         self._kinds[kind] = (first, count + 1)
 
     def error(self, message: str, line: int = 0, hint: str = "") -> SubtitleError:
         """The error that refuses the file, to be raised by the caller."""
         return SubtitleError(message, path=self.path, line=line, hint=hint)
+
+    def first(self) -> tuple[str, int]:
+        """What was noted first, and its line; ("", 0) where nothing was."""
+        return next(iter(self._places.items()), ("", 0))
 
     def lines(self) -> tuple[str, ...]:
         """The warnings in the order in which they were first met."""
