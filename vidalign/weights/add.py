@@ -124,13 +124,17 @@ def _ready(held: ModelCard, entry: CardFile, path: Path, write: Callable[[Path],
 
 
 def _decide(item: _Ready, overwrite: bool) -> Added:
-    """The report with its state; raises ModelError when another file is in the way."""
+    """The report with its state (a damaged copy of the same file is replaced).
+
+    Raises ModelError when another file is in the way.
+    """
     report = item.report
     if not report.path.is_file():
         return report
     pin = read_pins(report.card).get(report.role)
     if pin is not None and report.sha256 in (pin.original_sha256, pin.sha256):
-        return replace(report, state="same")
+        intact = hash_file(report.path) == pin.sha256
+        return replace(report, state="same" if intact else "replaced")
     if not overwrite:
         known = f" (from {pin.original_name}, sha256 {pin.original_sha256})" if pin else ""
         raise ModelError(
