@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from vidalign.aligners.scorers.similarity import SimilarityScorer
 from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.scores import Scorer
+from vidalign.aligners.spec import aligner_spec
 from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
 from vidalign.backbones.registry import backbone_spec, load_network
 from vidalign.backbones.registry import state_shapes as backbone_shapes
@@ -48,31 +49,6 @@ def state_shapes(spec: AlignerSpec) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         network = TAN(text=spec.text, **spec.config)
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-
-
-def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
-    """The card's aligner part, or with `scorer` the plain similarity of the backbone it needs.
-
-    Raises ModelError where the card has none, or no such scorer.
-    """
-    if card.aligner is None:
-        raise ModelError(f"model {card.name!r} aligns nothing", hint="see `vidalign models list`")
-    if scorer is None or scorer == card.aligner.scorer:
-        return card.aligner
-    if scorer not in SCORERS:
-        raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
-    if scorer != "similarity":
-        raise ModelError(
-            f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"
-        )
-    return replace(
-        card.aligner,
-        scorer="similarity",
-        config={"score": "dot"},
-        text="word2vec",
-        temperature=1.0,
-        calibration=None,
-    )
 
 
 def load_aligner(

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidalign.aligners.spec import aligner_spec
 from vidalign.batch.boundary import attempt
 from vidalign.batch.extract import Extraction, Progress, extract_features, is_done
 from vidalign.batch.report import ItemResult
@@ -34,7 +35,8 @@ Unaligned = Literal["keep", "drop", "mark"]
 class Pair:
     """One video with its subtitles: a file, or text track `track` of the video itself.
 
-    `features` is a features file to use instead of the video. `output` None: nothing is written.
+    `features` is a features file to use instead of the video, `ready` such features in memory. `output` None:
+    nothing is written.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Pair:
     output: Path | None
     track: int | None = None
     features: Path | None = None
+    ready: Features | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,6 @@ class AlignRun:
     @cached_property
     def spec(self) -> AlignerSpec:
         """The card's aligner part; raises ModelError."""
-        from vidalign.aligners.registry import aligner_spec
-
         return aligner_spec(get_card(self.model), self.scorer)
 
     @cached_property
@@ -116,22 +117,24 @@ def align_pairs(
     settings.
     """
     _check_models(pairs, run)
-    for pair in pairs:
-        done = attempt(lambda pair=pair: not overwrite and finished(pair, run), pair.video)  # type: ignore[misc]
-        if isinstance(done, VidalignError):
-            yield ItemResult(pair.name, "failed", str(pair.video), error=done), None
-        elif done:
-            yield ItemResult(pair.name, "skipped", str(pair.video), str(pair.output)), None
-            continue
+    ended = [False if overwrite else _finished_or_error(pair, run) for pair in pairs]
+    for pair, end in zip(pairs, ended, strict=True):
+        source, alignment = str(pair.video), None
+        if isinstance(end, VidalignError):
+            result = ItemResult(pair.name, "failed", source, error=end)
+        elif end:
+            result = ItemResult(pair.name, "skipped", source, str(pair.output))
         elif dry_run:
-            yield ItemResult(pair.name, "planned", str(pair.video), str(pair.output or "-")), None
-            continue
+            result = ItemResult(pair.name, "planned", source, str(pair.output or "-"))
         else:
             result, alignment = _align_pair(pair, run, progress(pair) if progress else None)
-            yield result, alignment
-            done = result.error
-        if fail_fast and done is not None:
+        yield result, alignment
+        if fail_fast and result.status == "failed":
             return
+
+
+def _finished_or_error(pair: Pair, run: AlignRun) -> bool | VidalignError:
+    return attempt(lambda: finished(pair, run), pair.video)
 
 
 def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> tuple[Alignment, Inputs]:
@@ -257,6 +260,8 @@ def write_output(output: Path, alignment: Alignment, inputs: Inputs, run: AlignR
 def _features(pair: Pair, run: AlignRun, progress: Progress | None) -> Features:
     from vidalign.store.features import read_features, write_features
 
+    if pair.ready is not None:
+        return pair.ready
     if pair.features is not None:
         return read_features(pair.features)
     if run.save_features is None:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vidalign.errors import VidalignError
+from vidalign.errors import LowConfidenceError, VidalignError
 
 Status = Literal["done", "partial", "skipped", "failed", "planned"]
 
@@ -40,20 +40,33 @@ class ItemResult:
 
 
 class Report:
-    """Counts results; `exit_code` is 0, or 1 if an item failed (with `strict` also for partial ones)."""
+    """Counts results; `exit_code` is 0, or 1 if an item failed (with `strict` also for partial ones).
+
+    It is 3 where every failure is a confidence below the one asked for.
+    """
 
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
         self._counts: Counter[Status] = Counter()
+        self._unsure = 0
 
     def add(self, result: ItemResult) -> None:
         """Count one result."""
         self._counts[result.status] += 1
+        self._unsure += isinstance(result.error, LowConfidenceError)
+
+    @property
+    def worked(self) -> bool:
+        """Whether an item was newly made."""
+        return bool(self._counts["done"] or self._counts["partial"])
 
     @property
     def exit_code(self) -> int:
         """The code that a process should end with."""
-        return int(bool(self._counts["failed"] or (self._strict and self._counts["partial"])))
+        failed = self._counts["failed"] + (self._counts["partial"] if self._strict else 0)
+        if failed and failed == self._unsure:
+            return LowConfidenceError.exit_code
+        return int(failed > 0)
 
     def __str__(self) -> str:
         said: list[tuple[Status, str]] = [

@@ -1,0 +1,35 @@
+"""What an aligner is made of, as its card says; needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vidalign.errors import ModelError
+from vidalign.weights.cards import AlignerSpec, ModelCard
+
+SCORERS = ("tan", "similarity")
+
+
+def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
+    """The card's aligner part, or with `scorer` the plain similarity of the backbone it needs.
+
+    Raises ModelError where the card has none, or no such scorer.
+    """
+    if card.aligner is None:
+        raise ModelError(f"model {card.name!r} aligns nothing", hint="see `vidalign models list`")
+    if scorer is None or scorer == card.aligner.scorer:
+        return card.aligner
+    if scorer not in SCORERS:
+        raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
+    if scorer != "similarity":
+        raise ModelError(
+            f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"
+        )
+    return replace(
+        card.aligner,
+        scorer="similarity",
+        config={"score": "dot"},
+        text="word2vec",
+        temperature=1.0,
+        calibration=None,
+    )

@@ -1,0 +1,195 @@
+"""`vidalign align`: a video and its subtitles become an alignment file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidalign.cli.options import (
+    device_option,
+    dry_run_option,
+    fail_fast_option,
+    json_option,
+    overwrite_option,
+    reader_option,
+    root_option,
+    talk_options,
+)
+
+if TYPE_CHECKING:
+    from vidalign.batch.align import AlignRun
+    from vidalign.batch.pairs import Found
+    from vidalign.cli.output import Talk
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("video", required=False, type=click.Path(path_type=Path))
+@click.argument("subtitles", required=False)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="A .h5, .json, .vtt or .srt file, - for JSON on stdout, or a folder for many videos. "
+    "Default: STEM.align.h5 here.",
+)
+@click.option(
+    "--pairs", type=_FILE, metavar="CSV", help="A table with the columns video,subtitles[,features]."
+)
+@click.option("--features", type=_FILE, help="A features file to use; VIDEO then need not exist.")
+@click.option(
+    "--save-features",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the features made on the way in this folder, and use those found there.",
+)
+@click.option("--model", metavar="CARD", help="The aligning model (see `vidalign models list`).")
+@click.option("--weights", type=_FILE, help="A checkpoint file to use instead of the model's own.")
+@click.option("--scorer", metavar="NAME", help="tan or similarity; by default what the model says.")
+@click.option("--decoder", metavar="NAME", help="How segments are found; by default what the model says.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), help="Alignability from which a sentence counts as aligned."
+)
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Write nothing and exit with 3 where the confidence is lower.",
+)
+@click.option(
+    "--segment",
+    type=click.Choice(["cue", "sentence"]),
+    default="cue",
+    show_default=True,
+    help="Align each cue, or join and split cues at sentence ends.",
+)
+@click.option(
+    "--rolling",
+    type=click.Choice(["auto", "keep", "collapse"]),
+    default="auto",
+    show_default=True,
+    help="What to do with captions that repeat the line before.",
+)
+@click.option("--encoding", help="Encoding of the subtitle file; by default it is detected.")
+@click.option(
+    "--windowing",
+    type=click.Choice(["overlap", "global"]),
+    default="overlap",
+    show_default=True,
+    help="Windows of 64 clips every 16, or the whole video at once.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    default=64.0,
+    show_default=True,
+    help="Seconds around a window whose sentences it gets.",
+)
+@click.option(
+    "--matrix/--no-matrix", default=True, help="Write the similarity matrix (default) or leave it out."
+)
+@click.option(
+    "--unaligned",
+    type=click.Choice(["keep", "drop", "mark"]),
+    default="keep",
+    show_default=True,
+    help="In .vtt and .srt: what becomes of cues that are not aligned.",
+)
+@device_option
+@reader_option
+@root_option
+@overwrite_option
+@fail_fast_option
+@dry_run_option
+@json_option
+@talk_options
+def align(video: Path | None, subtitles: str | None, talk: Talk, **given: Any) -> None:
+    """Say for every sentence whether it can be seen in the video, and where.
+
+    SUBTITLES may be left out when VIDEO.vtt or VIDEO.srt lies beside the video or the video holds one text
+    track; track:N picks one of several. With folders, or --pairs, many are aligned into the folder -o.
+    Prints the path of each alignment file.
+    """
+    from vidalign.cli.notice import notice
+
+    found = _find(video, subtitles, given)
+    run = _run(given)
+    _ = run.spec
+    notice(run.model, talk)
+    code = _align_all(found, run, talk, given)
+    if code:
+        raise SystemExit(code)
+
+
+def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> Found:
+    from vidalign.batch.pairs import Found, csv_pairs, folder_pairs, single_pair
+    from vidalign.errors import UsageError
+
+    output = given["output"]
+    if given["pairs"] is not None or (video is not None and video.is_dir()):
+        if given["features"] is not None:
+            raise UsageError("--features goes with one video", hint="use --pairs with a column features")
+        if output is None or output == "-":
+            raise UsageError("many videos need a folder for their alignments", hint="add -o DIR")
+        if given["pairs"] is not None:
+            if video is not None:
+                raise UsageError("give either a video or --pairs, not both", hint="vidalign align --help")
+            return csv_pairs(given["pairs"], Path(output), given["root"])
+        assert video is not None
+        return folder_pairs(video, subtitles, Path(output))
+    if video is None:
+        raise UsageError(
+            "what shall be aligned?", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
+        )
+    if given["features"] is None and not video.exists():
+        raise UsageError(f"{video}: no such file", hint="check the path, or give --features")
+    return Found((single_pair(video, subtitles, output, given["features"]),))
+
+
+def _run(given: dict[str, Any]) -> AlignRun:
+    from vidalign.aligners.windowing import Windowing
+    from vidalign.batch.align import AlignRun
+    from vidalign.weights.defaults import default_model
+
+    plain = ("scorer", "decoder", "threshold", "min_confidence", "segment", "rolling", "encoding", "matrix")
+    more = ("unaligned", "weights", "device", "reader", "save_features")
+    return AlignRun(
+        model=given["model"] or default_model(),
+        windowing=Windowing(mode=given["windowing"], margin=given["margin"]),
+        **{name: given[name] for name in (*plain, *more)},
+    )
+
+
+def _align_all(found: Found, run: AlignRun, talk: Talk, given: dict[str, Any]) -> int:
+    from vidalign.batch.align import align_pairs
+    from vidalign.batch.report import Report
+    from vidalign.batch.verdict import summarise
+    from vidalign.cli.items import meter_for, tell
+    from vidalign.cli.output import emit
+    from vidalign.store.alignments import alignment_to_json
+
+    report = Report()
+    for failed in found.failed:
+        report.add(failed)
+        tell(failed, talk, as_json=given["as_json"])
+    with meter_for(talk, len(found.pairs)) as begin:
+        for result, alignment in align_pairs(
+            found.pairs,
+            run,
+            overwrite=given["overwrite"],
+            fail_fast=given["fail_fast"],
+            dry_run=given["dry_run"],
+            progress=lambda pair: begin(pair.name),
+        ):
+            report.add(result)
+            if alignment is not None:
+                talk.say(f"{result.item}: {summarise(alignment)}")
+            if alignment is not None and not result.output:
+                emit(alignment_to_json(alignment, matrix=run.matrix))
+            else:
+                tell(result, talk, as_json=given["as_json"])
+    if len(found.pairs) + len(found.failed) > 1 or not report.worked:
+        talk.say(str(report))
+    return report.exit_code

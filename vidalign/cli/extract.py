@@ -1,0 +1,151 @@
+"""`vidalign extract`: videos become features files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from vidalign.cli.options import (
+    device_option,
+    dry_run_option,
+    fail_fast_option,
+    json_option,
+    overwrite_option,
+    reader_option,
+    root_option,
+    strict_option,
+    talk_options,
+)
+
+if TYPE_CHECKING:
+    from vidalign.batch.extract import Extraction
+    from vidalign.batch.report import Report
+    from vidalign.cli.output import Talk
+    from vidalign.store.items import Item
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the features files; the folder structure of the sources is kept.",
+)
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    metavar="CARD",
+    help="Model that sees the clips (see `vidalign models list`); given more than once: DIR/CARD/... each.",
+)
+@click.option("--recipe", metavar="NAME|FILE", help="How clips are cut; by default what the model needs.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint file to use instead of the model's own.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float16", "float32"]),
+    default="float16",
+    show_default=True,
+    help="Number format of the features in the file.",
+)
+@device_option
+@reader_option
+@root_option
+@overwrite_option
+@fail_fast_option
+@strict_option
+@dry_run_option
+@json_option
+@talk_options
+def extract(
+    sources: tuple[str, ...],
+    folder: Path,
+    backbones: tuple[str, ...],
+    recipe: str | None,
+    weights: Path | None,
+    dtype: Literal["float16", "float32"],
+    device: str,
+    reader: str,
+    root: Path | None,
+    overwrite: bool,
+    fail_fast: bool,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+    talk: Talk,
+) -> None:
+    """Turn videos into clip features, one HDF5 file a video.
+
+    SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin. Finished videos are
+    skipped, bad ones named and passed over. Prints the path of each finished file.
+    """
+    from vidalign.batch.extract import Extraction
+    from vidalign.batch.report import Report
+    from vidalign.errors import UsageError
+    from vidalign.weights.cards import get_card
+    from vidalign.weights.defaults import default_model
+
+    if not backbones:
+        aligner = get_card(default_model()).aligner
+        backbones = (aligner.backbone,) if aligner else (default_model(),)
+    if weights is not None and len(backbones) > 1:
+        raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
+    plan = []
+    for name in dict.fromkeys(backbones):
+        extraction = Extraction(name, recipe, weights, device, dtype, reader)
+        extraction.check()
+        below = folder / name if len(backbones) > 1 else folder
+        plan.append((extraction, _items(sources, below, root)))
+    report = Report(strict=strict)
+    for extraction, items in plan:
+        _run(extraction, items, report, talk, overwrite, fail_fast, dry_run, as_json)
+    talk.say(str(report))
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+
+
+def _items(sources: Sequence[str], folder: Path, root: Path | None) -> list[Item]:
+    from vidalign.store.items import find_items, read_paths
+
+    listed: list[str] = []
+    if "-" in sources:
+        listed = read_paths(click.get_binary_stream("stdin").read())
+    return find_items(sources, folder, root=root, stdin=listed)
+
+
+def _run(
+    extraction: Extraction,
+    items: Sequence[Item],
+    report: Report,
+    talk: Talk,
+    overwrite: bool,
+    fail_fast: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from vidalign.batch.extract import extract_items
+    from vidalign.cli.items import meter_for, tell
+    from vidalign.cli.notice import notice
+
+    notice(extraction.backbone, talk)
+    with meter_for(talk, len(items)) as begin:
+        results = extract_items(
+            items,
+            extraction,
+            overwrite=overwrite,
+            fail_fast=fail_fast,
+            dry_run=dry_run,
+            progress=lambda item: begin(item.name),
+        )
+        for result in results:
+            report.add(result)
+            tell(result, talk, as_json=as_json)

@@ -1,0 +1,43 @@
+"""How commands over many items tell of each one, and of how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vidalign.cli.output import Talk, emit
+
+if TYPE_CHECKING:
+    from vidalign.batch.report import ItemResult
+
+Progress = Callable[[float, float | None], None]
+
+
+@contextmanager
+def meter_for(talk: Talk, total: int) -> Iterator[Callable[[str], Progress]]:
+    """A function that, given the name of the item under way, gives the function to report its seconds to."""
+    number = 0
+    with talk.progress("video", unit="s") as meter:
+
+        def begin(name: str) -> Progress:
+            nonlocal number
+            number += 1
+            note = f"{number} of {total}: {name}"
+            return lambda done, length: meter.update(done, length, note)
+
+        yield begin
+
+
+def tell(result: ItemResult, talk: Talk, *, as_json: bool) -> None:
+    """Data to stdout (a finished item's path, or every item as JSON), warnings and errors to stderr."""
+    for warning in result.warnings:
+        talk.warn(warning)
+    if result.error is not None:
+        talk.error(result.error)
+    if as_json:
+        emit(result.as_json())
+    elif result.status == "planned":
+        talk.say(f"would write {result.output}")
+    elif result.output and result.status != "failed":
+        emit(result.output)
