@@ -136,7 +136,8 @@ class Recipe:
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; equal recipes give equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        values = asdict(self) | {"fps": float(self.fps), "stride": float(self.stride)}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     def differences(self, other: Recipe) -> list[str]:
         """Lines 'key: here / there' for every field but the name that differs."""

@@ -25,8 +25,11 @@ def atomic_path(final: Path) -> Iterator[Path]:
     target = _target(Path(final))
     temporary = target.with_name(_temporary_name(target.name))
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    try:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             temporary.touch(exist_ok=False)
         except OSError as error:
             raise _cannot_write(final, error) from error

@@ -133,7 +133,7 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         path = folder / entry.name
-        if entry.is_dir():
+        if path.is_dir():
             real = os.path.realpath(path)
             if real not in above:
                 yield from _walk(path, (*above, real))

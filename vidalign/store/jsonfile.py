@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def value(given: Any) -> Any:
     """One attribute as a JSON value; None for numbers that are not finite, float32 in its shortest digits."""
     if isinstance(given, Recipe):
-        return asdict(given)
+        return json.loads(given.to_json())
     if isinstance(given, np.floating):
         given = float(str(given))
     if isinstance(given, np.generic):
