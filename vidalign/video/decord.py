@@ -20,7 +20,7 @@ from vidalign.video.look import Look
 from vidalign.video.pixels import scale
 from vidalign.video.protocol import Frame, Pixels, Size
 from vidalign.video.pyav import describe, falls_short
-from vidalign.video.timeline import Picture, every, shown_at
+from vidalign.video.timeline import Picture, every, last_end, shown_at
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -147,13 +147,12 @@ class _Tape:
         """Starts and ends in seconds from second 0; decord gives them in single precision."""
         told = self._reader.get_frame_timestamp(list(range(len(self._reader)))).astype(np.float64)
         starts = exact(told[:, 0] - told[0, 0], seen)
-        last = float(told[-1, 1] - told[-1, 0])
-        if abs(last - seen.frame_time) < 1.5 * seen.time_base or last <= 0:
-            last = seen.frame_time
+        duration = max(float(told[-1, 1] - told[-1, 0]), 0.0) or seen.frame_time
         if (np.diff(starts) <= 0).any():
             raise DecordTroubleError("its frame times do not ascend")
         starts = starts + seen.video_start
-        return starts, np.append(starts[1:], starts[-1] + last)
+        end = last_end(float(starts[-1]), duration, seen.frame_time, seen.video_end)
+        return starts, np.append(starts[1:], end)
 
 
 def exact(times: NDArray[np.float64], seen: Look) -> NDArray[np.float64]:

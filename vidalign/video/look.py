@@ -40,7 +40,9 @@ class Look:
     time_base: Fraction
     rate: Fraction | None
     second0: Fraction
-    """On the container's own clock."""
+    """On the container's clock."""
+    lag: Fraction
+    """Seconds by which the pictures' time stamps are too late on that clock."""
     video_start: float
     video_end: float | None
     """Of the picture stream, as the container claims."""
@@ -69,7 +71,7 @@ class Look:
 
     def seconds(self, pts: int) -> float:
         """A time stamp of the picture stream in seconds from second 0."""
-        return float(pts * self.time_base - self.second0)
+        return float(pts * self.time_base - self.lag - self.second0)
 
 
 def check_file(path: Path) -> None:
@@ -147,7 +149,11 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
     time_base = stream.time_base or Fraction(1, 1000)
     clock = _clock(container)
     begin = first.pts * time_base if first.pts is not None else clock
-    second0 = max(Fraction(0), min(clock, begin))
+    lag = Fraction(0)
+    if container.format.name == "avi":
+        # It holds decoding times only: pictures that wait to be reordered seem to begin late by that wait.
+        lag = begin - (stream.start_time or 0) * time_base
+    second0 = max(Fraction(0), min(clock, begin - lag))
     any_end = _any_end(container)
     video_end = _video_end(container, stream)
     samples, hidden, lacking = _index(container, stream, path)
@@ -164,7 +170,8 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         time_base=time_base,
         rate=stream.average_rate or stream.guessed_rate or None,
         second0=second0,
-        video_start=max(0.0, float(begin - second0)),
+        lag=lag,
+        video_start=max(0.0, float(begin - lag - second0)),
         video_end=None if video_end is None else float(video_end - second0),
         any_end=None if any_end is None else float(any_end - second0),
         other_video_rates=tuple(

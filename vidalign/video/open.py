@@ -48,7 +48,7 @@ def _prefer_decord(seen: Look, threads: int, *, asked: bool) -> VideoReader:
         from vidalign.video.decord import DecordReader, DecordTroubleError
 
         try:
-            reason = "asked for" if asked else "plain file"
+            reason = "asked for" if asked else "the file is plain"
             return DecordReader(seen, reason=reason, threads=threads)
         except DecordTroubleError as trouble:
             problem = str(trouble)

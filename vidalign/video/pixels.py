@@ -51,7 +51,7 @@ def scale(pixels: Pixels, size: Size | None) -> Pixels:
     """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out."""
     if size is None or size == (pixels.shape[1], pixels.shape[0]):
         return pixels
-    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
     scaled = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
     return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
 

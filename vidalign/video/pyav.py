@@ -70,7 +70,7 @@ class PyavReader:
             stream.thread_type = ThreadType.AUTO
             stream.thread_count = self._threads
             decoding = Decoding(container, stream, self._witnesses(container))
-            for picture in lay_out(self._stamped(decoding), seen.frame_time):
+            for picture in lay_out(self._stamped(decoding), seen.frame_time, seen.video_end):
                 self.decoded_until = picture.end
                 yield picture
             self._judge(decoding)

@@ -32,8 +32,10 @@ class Stamped:
     pixels: Callable[[Size | None], Pixels]
 
 
-def lay_out(stamped: Iterable[Stamped], frame_time: float) -> Iterator[Picture]:
-    """Give every picture its interval: until the next one begins, the last one for its own duration.
+def lay_out(
+    stamped: Iterable[Stamped], frame_time: float, claimed_end: float | None = None
+) -> Iterator[Picture]:
+    """Give every picture its interval: until the next one begins, the last one as `last_end` says.
 
     `frame_time` (seconds) stands in for unknown durations. Pictures that would be shown for no time at all,
     or only before second 0, are left out. A clock that jumps back goes on where it was.
@@ -58,7 +60,16 @@ def lay_out(stamped: Iterable[Stamped], frame_time: float) -> Iterator[Picture]:
         held = (begin, new)
     if held is not None:
         start, last = held
-        yield from _visible(Picture(start, start + (last.duration or frame_time), last.pixels))
+        end = last_end(start, last.duration or frame_time, frame_time, claimed_end)
+        yield from _visible(Picture(start, end, last.pixels))
+
+
+def last_end(start: float, duration: float, frame_time: float, claimed: float | None) -> float:
+    """The end of the last picture: the container's claim if that is near, for durations are often rough."""
+    end = start + duration
+    if claimed is not None and claimed > start and abs(claimed - end) <= max(frame_time, duration):
+        return claimed
+    return end
 
 
 def _visible(picture: Picture) -> Iterator[Picture]:
