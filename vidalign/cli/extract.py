@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -118,7 +119,7 @@ def _items(sources: Sequence[str], folder: Path, root: Path | None) -> list[Item
 
     listed: list[str] = []
     if "-" in sources:
-        listed = read_paths(click.get_binary_stream("stdin").read())
+        listed = read_paths(sys.stdin.buffer.read())
     return find_items(sources, folder, root=root, stdin=listed)
 
 
