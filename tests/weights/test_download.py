@@ -193,7 +193,7 @@ def test_a_wrong_size_is_refused_before_it_is_transferred(server: Server, target
 def test_passing_errors_are_retried_with_growing_waits(server: Server, target: Path) -> None:
     server.statuses = [503, 429, 500]
     waits: list[float] = []
-    assert download([server.url + "/f"], Wanted(target), wait=waits.append).sha256 == SHA256
+    assert download([server.url + "/f"], Wanted(target), attempts=4, wait=waits.append).sha256 == SHA256
     assert waits == [1, 2, 4]
 
 

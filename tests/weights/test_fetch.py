@@ -29,36 +29,36 @@ def test_fetch_downloads_converts_and_pins(
     places: Path, card: ModelCard, checks: Checks, s3d_checkpoint: Path
 ) -> None:
     seen: list[str] = []
-    added = fetch_model(card, checks, progress=lambda name, *_: seen.append(name))
+    added = list(fetch_model(card, checks, progress=lambda name, *_: seen.append(name)))
     assert [(a.role, a.state) for a in added] == [("backbone", "added"), ("dictionary", "added")]
     assert missing_roles(card) == ()
     pin = read_pins(card.name)["backbone"]
     assert (pin.original_sha256, pin.source) == (hash_file(s3d_checkpoint), s3d_checkpoint.as_uri())
     assert set(seen) == {"s3d_howto100m.pth", "s3d_dict.npy"}
     assert not any((places / "models" / card.name / "downloads").iterdir())
-    assert fetch_model(card, checks) == ()
+    assert list(fetch_model(card, checks)) == []
 
 
 def test_the_first_verified_hash_is_pinned(card: ModelCard, checks: Checks, s3d_checkpoint: Path) -> None:
-    fetch_model(card, checks)
+    list(fetch_model(card, checks))
     locate(card, "backbone").unlink()
     s3d_checkpoint.write_bytes(s3d_checkpoint.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="another file: sha256"):
-        fetch_model(card, checks)
+        list(fetch_model(card, checks))
     assert missing_roles(card) == ("backbone",)
 
 
 def test_a_published_hash_is_demanded(card: ModelCard, checks: Checks) -> None:
     backbone = replace(card.files[0], sha256="0" * 64)
     with pytest.raises(ModelError, match=f"instead of {'0' * 64}"):
-        fetch_model(replace(card, files=(backbone, card.files[1])), checks)
+        list(fetch_model(replace(card, files=(backbone, card.files[1])), checks))
     assert missing_roles(card) == ("backbone",), "the other file came nevertheless"
 
 
 def test_dead_links_name_every_source_and_the_add_line(card: ModelCard, checks: Checks) -> None:
     dead = [replace(entry, sources=("file:///none/a", "file:///none/b")) for entry in card.files]
     with pytest.raises(ModelError) as caught:
-        fetch_model(replace(card, files=tuple(dead)), checks)
+        list(fetch_model(replace(card, files=tuple(dead)), checks))
     assert caught.value.message.count("file:///none/") == 4
     assert "`vidalign models add s3d-howto100m s3d_howto100m.pth s3d_dict.npy`" in caught.value.hint
     assert "fetch" not in caught.value.hint
@@ -69,7 +69,7 @@ def test_a_download_that_does_not_fit_is_refused_and_removed(
 ) -> None:
     wrong = replace(card.files[0], sources=(twin_checkpoint.as_uri(),))
     with pytest.raises(ModelError, match="not the weights of s3d-howto100m"):
-        fetch_model(replace(card, files=(wrong, card.files[1])), checks)
+        list(fetch_model(replace(card, files=(wrong, card.files[1])), checks))
     assert not any((places / "models" / card.name / "downloads").iterdir())
 
 
@@ -80,7 +80,7 @@ def test_offline_names_the_command_for_a_connected_machine(
     with pytest.raises(
         MissingModelError, match=r"on a connected machine: `vidalign models fetch s3d-howto100m`"
     ):
-        fetch_model(card, checks)
+        list(fetch_model(card, checks))
     assert not places.exists()
 
 
@@ -89,10 +89,10 @@ def test_offline_is_no_trouble_when_all_is_here(
 ) -> None:
     add_files(card, [s3d_checkpoint, dictionary], checks)
     monkeypatch.setenv("VIDALIGN_OFFLINE", "1")
-    assert fetch_model(card, checks) == ()
+    assert list(fetch_model(card, checks)) == []
 
 
 def test_overwrite_fetches_again(card: ModelCard, checks: Checks, s3d_checkpoint: Path) -> None:
-    fetch_model(card, checks)
+    list(fetch_model(card, checks))
     locate(card, "backbone").write_bytes(b"damaged")
     assert [a.state for a in fetch_model(card, checks, overwrite=True)] == ["replaced", "same"]

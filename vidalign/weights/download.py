@@ -65,7 +65,7 @@ def download(
     wanted: Wanted,
     *,
     progress: Progress | None = None,
-    attempts: int = 4,
+    attempts: int = 3,
     wait: Callable[[float], None] = time.sleep,
     timeout: float = 30.0,
     hint: str = "",

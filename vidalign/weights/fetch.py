@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vidalign.errors import MissingModelError, ModelError
 from vidalign.weights.add import Added, Checks, add_files
 from vidalign.weights.cache import how_to_get, missing_model, model_dir, owner, read_pins, stored_path
@@ -15,13 +17,12 @@ def fetch_model(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> tuple[Added, ...]:
-    """Download and add what the card lacks (everything with `overwrite`).
+) -> Iterator[Added]:
+    """Download and add what the card lacks (everything with `overwrite`), file by file.
 
     A file whose hash nobody publishes must equal the one first verified on this machine (`overwrite` forgets
-    that one). Every file is tried; raises ModelError naming all sources of those that failed.
+    that one). Every file is tried; at the end raises ModelError naming all sources of those that failed.
     """
-    added: list[Added] = []
     failures: list[str] = []
     for entry in card.files:
         held, origin = owner(card, entry.role)
@@ -31,12 +32,11 @@ def fetch_model(
         if offline():
             raise _offline(card)
         try:
-            added += _fetch_file(held, origin, checks, progress, keep_pin=not overwrite)
+            yield from _fetch_file(held, origin, checks, progress, keep_pin=not overwrite)
         except ModelError as error:
             failures.append(error.message)
     if failures:
         raise ModelError("; ".join(failures), hint=how_to_get(card, download=False))
-    return tuple(added)
 
 
 def _fetch_file(
