@@ -13,6 +13,16 @@ _LANGUAGE = re.compile(r"\.[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _TIMED = frozenset(SUFFIXES) - {".txt", ".text", ".json", ".csv", ".xml"}
 
 
+def track_number(name: str) -> int | None:
+    """The N of `track:N`, None for any other name. Raises SubtitleError where N is no number."""
+    kind, colon, number = name.partition(":")
+    if kind != "track" or not colon:
+        return None
+    if not number.isdecimal():
+        raise SubtitleError(f"{name!r} names no track", hint="for example track:1")
+    return int(number)
+
+
 class SubtitleFolder:
     """Finds subtitles by relative stem below one folder; each of its folders is listed once."""
 

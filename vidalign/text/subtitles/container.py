@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 _FORMATS = {
     "subrip": "srt",
-    "srt": "srt",
     "webvtt": "vtt",
     "ass": "ass",
-    "ssa": "ass",
     "mov_text": "plain",
     "text": "plain",
 }
@@ -124,17 +122,12 @@ def _tracks(container: InputContainer) -> list[TextTrack]:
     return [
         TextTrack(
             number=number,
-            codec=_codec(stream.codec_context.name if stream.codec_context else ""),
+            codec=stream.codec_context.codec.canonical_name if stream.codec_context else "unknown",
             language=stream.metadata.get("language", ""),
             title=stream.metadata.get("title", ""),
         )
         for number, stream in enumerate(container.streams.subtitles, start=1)
     ]
-
-
-def _codec(name: str) -> str:
-    """PyAV names a decoder; the codec's own name is meant."""
-    return {"dvbsub": "dvb_subtitle", "dvdsub": "dvd_subtitle", "pgssub": "hdmv_pgs_subtitle"}.get(name, name)
 
 
 def _cue(packet: Packet[SubtitleStream], codec: str, format: str, start: Fraction) -> Cue | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from vidalign.text.subtitles.stamps import milliseconds
+from vidalign.types import Cue
 
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}|\{/?[biuyBIUY](?::[^{}]*)?\}")
 _VTT_TAG = re.compile(r"</?(?:[A-Za-z][^<>]*)?>|<\d+:[\d:.,]*>")
@@ -14,10 +15,10 @@ _HTML_TAG = re.compile(
     r"</?(?:b|i|u|s|em|strong|strike|font|span|p|c|v|lang|ruby|rt|big|small)(?=[\s.>/=])[^<>]*>|<\d+:[\d:.,]*>",
     re.IGNORECASE,
 )
-_ANY_TAG = re.compile(r"<[^<>]*>")
-_BREAK = re.compile(r"<(?:\w+:)?br\s*/?>", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _STAMP = re.compile(r"<(\d+:[\d:.,]*)>")
 _KEPT = re.compile(r"<(/?)([biu])(?:\.[^<>\s]*)?>", re.IGNORECASE)
+_MARKED = frozenset({"vtt", "srt", "ass"})
 _ASS_BLOCK = re.compile(r"(\{[^{}]*\})")
 
 
@@ -26,14 +27,14 @@ def plain(text: str, format: str) -> str:
     return _shown(text, format).replace("\xa0", " ").strip()
 
 
-def to_vtt(text: str, format: str) -> str:
-    """A payload of `format` as WebVTT: bold, italic and underline stay, the rest is escaped text."""
-    return _rewrite(text, format, lambda shown: html.escape(shown, quote=False).replace("\xa0", "&nbsp;"))
+def to_vtt(cue: Cue, format: str) -> str:
+    """The payload of a cue of `format` as WebVTT: bold, italic, underline stay, the rest is escaped text."""
+    return _rewrite(cue, format, lambda shown: html.escape(shown, quote=False).replace("\xa0", "&nbsp;"))
 
 
-def to_srt(text: str, format: str) -> str:
-    """A payload of `format` as SRT: bold, italic and underline stay, the rest is bare text."""
-    return _rewrite(text, format, lambda shown: shown.replace("-->", "->"))
+def to_srt(cue: Cue, format: str) -> str:
+    """The payload of a cue of `format` as SRT: only what would be read as markup is escaped."""
+    return _rewrite(cue, format, _escape_srt)
 
 
 def word_stamps(text: str, start: int) -> tuple[tuple[int, str], ...]:
@@ -68,8 +69,6 @@ def _shown(text: str, format: str) -> str:
         return _without(_VTT_TAG, text)
     if format == "srt":
         return _without(_HTML_TAG, text)
-    if format == "ttml":
-        return _without(_ANY_TAG, text)
     if format == "ass":
         text = "".join(part for part, drawing in _ass_parts(text) if not drawing)
         return text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", "\xa0")
@@ -80,18 +79,24 @@ def _without(tag: re.Pattern[str], text: str) -> str:
     return html.unescape(tag.sub("", _OVERRIDE.sub("", _BREAK.sub("\n", text))))
 
 
-def _rewrite(text: str, format: str, escape: Callable[[str], str]) -> str:
+def _rewrite(cue: Cue, format: str, escape: Callable[[str], str]) -> str:
     """Text and kept tags in another format, without blank lines, which would end a cue."""
-    pieces = (piece if is_tag else escape(_shown(piece, format)) for piece, is_tag in _split(text, format))
-    return "\n".join(line for line in "".join(pieces).split("\n") if line.strip())
+    pieces = (
+        piece if is_tag else escape(_shown(piece, format)) for piece, is_tag in _split(cue.text, format)
+    )
+    text = "".join(pieces) if format in _MARKED else escape(cue.plain)
+    return "\n".join(line for line in text.split("\n") if line.strip())
+
+
+def _escape_srt(text: str) -> str:
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("-->", "->")
+    return _HTML_TAG.sub(lambda tag: f"&lt;{tag[0][1:]}", text)
 
 
 def _split(text: str, format: str) -> list[tuple[str, bool]]:
     """Text and the bold, italic, underline tags in it (True), which are the same in WebVTT and SRT."""
     if format == "ass":
         text = "".join(part for part, drawing in _ass_parts(text, tags=True) if not drawing)
-    elif format not in ("vtt", "srt"):
-        return [(text, False)]
     found: list[tuple[str, bool]] = []
     at = 0
     for match in _KEPT.finditer(text):

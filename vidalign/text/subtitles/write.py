@@ -165,7 +165,8 @@ def _rendered(file: SubtitleFile, entries: Sequence[_Entry], format: str) -> str
 def _payload(entry: _Entry, source: str, target: str) -> str:
     text = entry.cue.text
     if source != target:
-        text = markup.to_vtt(text, source) if target == "vtt" else markup.to_srt(text, source)
+        convert = markup.to_vtt if target == "vtt" else markup.to_srt
+        text = convert(entry.cue, source)
     elif entry.moved and entry.cue.words:
         text = _shifted(text, entry)
     return MARK + text if entry.marked and entry.cue.plain else text
