@@ -92,7 +92,7 @@ def alignment_values(alignment: Alignment, values: dict[str, Any]) -> dict[str, 
 
 
 def shorten(text: str, width: int) -> str:
-    """The text cut to `width` columns, with an ellipsis; wide characters count two, control ones are blank."""
+    """The text cut to `width` columns, with an ellipsis; wide characters count two."""
     shown, used = "", 0
     clean = "".join(c if c.isprintable() else " " for c in text)
     for character in clean:
