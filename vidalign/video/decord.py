@@ -147,7 +147,8 @@ class _Tape:
         """Starts and ends in seconds from second 0; decord gives them in single precision."""
         told = self._reader.get_frame_timestamp(list(range(len(self._reader)))).astype(np.float64)
         starts = exact(told[:, 0] - told[0, 0], seen)
-        duration = max(float(told[-1, 1] - told[-1, 0]), 0.0) or seen.frame_time
+        tick = float(seen.time_base)
+        duration = max(round(float(told[-1, 1] - told[-1, 0]) / tick) * tick, 0.0) or seen.frame_time
         if (np.diff(starts) <= 0).any():
             raise DecordTroubleError("its frame times do not ascend")
         starts = starts + seen.video_start
