@@ -192,8 +192,12 @@ def test_verify_tells_a_changed_file(run: Run, words: Path) -> None:
     code, out, err = run("verify")
     assert (code, str(path) in out) == (1, True)
     assert f"{path} has changed" in err
-    code, _, err = run("verify", "s3d-howto100m")
-    assert code == 2, "its backbone is not here"
+    assert run("verify", "s3d-howto100m")[0] == 1
+    code, _, err = run("verify", "tan-htm370k", "s3d-howto100m")
+    assert code == 1, "the dictionary is shared"
+    path.unlink()
+    code, _, err = run("verify", "tan-htm370k")
+    assert (code, "`vidalign models add tan-htm370k" in err) == (2, True)
 
 
 def test_fetch_without_a_network(run: Run, monkeypatch: pytest.MonkeyPatch, places: Path) -> None:

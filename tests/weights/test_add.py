@@ -196,6 +196,7 @@ def test_arrays_that_are_no_dictionary(tmp_path: Path, checks: Checks, array: np
         (b"PK\x03\x04 cut off", "damaged zip"),
         (b"\xff\xd8\xff\xe0 a picture", "not a checkpoint"),
         (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\n", "a vocab file, which model 'tan-htm370k' does not need"),
+        (b"read me\n", "a text file, but not a BERT vocabulary"),
         (b"\x80\x02garbage", "broken, or not a checkpoint"),
     ],
 )

@@ -165,6 +165,16 @@ def test_a_part_longer_than_the_file_starts_over(server: Server, target: Path) -
     assert target.read_bytes() == DATA[:500_000]
 
 
+def test_two_processes_at_one_file_do_not_mix(server: Server, target: Path) -> None:
+    def meddle(name: str, done: int, total: int | None) -> None:
+        if len(server.asked) == 1:
+            target.with_name("file.pth.part").write_bytes(b"of another process")
+
+    waits: list[float] = []
+    got = download([server.url + "/f"], Wanted(target), progress=meddle, wait=waits.append)
+    assert (got.sha256, target.read_bytes() == DATA, len(waits)) == (SHA256, True, 1)
+
+
 def test_the_next_source_after_404(server: Server, target: Path) -> None:
     got = download([server.url + "/gone", server.url + "/f"], Wanted(target))
     assert got.source == server.url + "/f"

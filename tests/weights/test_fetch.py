@@ -73,6 +73,14 @@ def test_a_download_that_does_not_fit_is_refused_and_removed(
     assert not any((places / "models" / card.name / "downloads").iterdir())
 
 
+@pytest.mark.parametrize("value", ["", "0", "false"])
+def test_the_offline_switch_can_be_off(
+    monkeypatch: pytest.MonkeyPatch, card: ModelCard, checks: Checks, value: str
+) -> None:
+    monkeypatch.setenv("VIDALIGN_OFFLINE", value)
+    assert len(list(fetch_model(card, checks))) == 2
+
+
 def test_offline_names_the_command_for_a_connected_machine(
     places: Path, monkeypatch: pytest.MonkeyPatch, card: ModelCard, checks: Checks
 ) -> None:

@@ -163,16 +163,17 @@ def verify(names: tuple[str, ...], as_json: bool, talk: Talk) -> None:
     By default of all that are here. Prints their paths; exit code 1 when one has changed.
     """
     from vidalign.cli.output import emit
-    from vidalign.weights.cache import missing_model, missing_roles
+    from vidalign.weights.cache import missing_model
     from vidalign.weights.cards import get_card, list_cards
     from vidalign.weights.verify import verify_model
 
     cards = [get_card(name) for name in names] if names else list_cards()
     changed = 0
     for card in cards:
-        if names and missing_roles(card):
+        stored = verify_model(card)
+        if names and not stored:
             raise missing_model(card)
-        for item in verify_model(card):
+        for item in stored:
             values = {"model": item.card, "role": item.role, "path": str(item.path)}
             values |= {"sha256": item.sha256, "verdict": item.verdict}
             emit({**values, "expected": item.expected} if as_json else item.path)

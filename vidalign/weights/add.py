@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from vidalign.errors import ModelError
 from vidalign.weights.cache import Pin, hash_file, owner, read_pins, replacing, stored_path, write_pin
@@ -91,8 +92,8 @@ def _prepare(card: ModelCard, path: Path, checks: Checks) -> _Ready:
         words = checks.read_words(path, _table_rows(card))
         return _ready(held, entry, path, lambda target: _write_words(target, words))
     if kind == "text":
-        held, entry = _entry(card, "vocab", path)
         lines = _vocabulary(path)
+        held, entry = _entry(card, "vocab", path)
         return _ready(held, entry, path, lambda target: _write_lines(target, lines))
     globals_ = tuple(name for entry in card.files for name in entry.pickle_globals)
     tensors = read_tensors(path, globals_)
@@ -149,10 +150,10 @@ def _store(item: _Ready, source: str) -> None:
     with replacing(report.path) as temporary:
         try:
             item.write(temporary)
-        except OSError as error:
-            raise ModelError(f"{report.path}: cannot be written: {error.strerror or error}") from None
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{report.path}: cannot be written: {error}") from None
         stored = replace(item.pin, sha256=hash_file(temporary), size=temporary.stat().st_size, source=source)
-    write_pin(report.card, report.role, stored)
+        write_pin(report.card, report.role, stored)
 
 
 def _role_of(card: ModelCard, tensors: dict[str, torch.Tensor], checks: Checks, path: Path) -> str:
@@ -189,7 +190,7 @@ def _vocabulary(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ModelError(f"{path}: not UTF-8 text: {error}") from None
     if not set(lines) >= _PIECES:
-        raise ModelError(f"{path}: a text file, but not a BERT vocabulary ([PAD], [UNK], [CLS], [SEP])")
+        raise ModelError(f"{path}: a text file, but not a BERT vocabulary (no [PAD], [UNK], [CLS], [SEP])")
     return lines
 
 

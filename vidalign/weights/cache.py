@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import platformdirs
@@ -81,16 +81,19 @@ def missing_model(card: ModelCard) -> MissingModelError:
     """The error that names a card's missing files and the commands that bring them."""
     gone = [owner(card, role)[1] for role in missing_roles(card)]
     names = " and ".join(entry.name for entry in gone)
-    message = f"model {card.name!r} is not on this machine: {names} missing"
-    if any(entry.bundled for entry in gone):
-        return MissingModelError(f"{message} from the package", hint="install vidalign again")
-    return MissingModelError(message, hint=how_to_get(card))
+    state = "not on this machine" if len(gone) == len(card.files) else "not complete on this machine"
+    return MissingModelError(
+        f"model {card.name!r} is {state}: {names} {'is' if len(gone) == 1 else 'are'} missing",
+        hint=how_to_get(card),
+    )
 
 
 def how_to_get(card: ModelCard, *, download: bool = True) -> str:
     """The commands that bring a card's missing files (all of them if none is), for a message."""
     roles = missing_roles(card) or tuple(entry.role for entry in card.files)
     entries = [owner(card, role)[1] for role in roles]
+    if any(entry.bundled for entry in entries):
+        return "install vidalign again, its package has lost files"
     names = shlex.join(entry.name for entry in entries)
     add = f"with the files at hand: `vidalign models add {card.name} {names}`"
     if not download or not any(entry.sources for entry in entries):
@@ -152,8 +155,8 @@ def replacing(final: Path, *, setting: str = "VIDALIGN_CACHE") -> Iterator[Path]
     """
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False) as handle:
-            temporary = Path(handle.name)
+        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise ModelError(
             f"{final.parent}: cannot be written: {error.strerror or error}",
@@ -161,7 +164,6 @@ def replacing(final: Path, *, setting: str = "VIDALIGN_CACHE") -> Iterator[Path]
         ) from None
     try:
         yield temporary
-        temporary.chmod(0o644)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(final)

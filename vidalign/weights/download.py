@@ -171,6 +171,9 @@ def _transfer(source: str, part: _Part, wanted: Wanted, progress: Progress | Non
             os.fsync(output.fileno())
     if total is not None and done != total:
         raise _PassingError(f"the connection broke after {done} of {total} bytes")
+    if part.size != done:
+        part.discard()
+        raise _PassingError("another process is downloading the same file")
     return digest.hexdigest()
 
 
