@@ -92,15 +92,21 @@ def test_srt_from_vtt_and_back() -> None:
     assert back.startswith("WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\nFirst <b>line</b>\n\n")
 
 
+SRT_CUE = "1\n00:00:01,000 --> 00:00:02,000\n"
+VTT_CUE = "WEBVTT\n\n00:01.000 --> 00:02.000\n"
+ASS_CUE = "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,"
+SBV_CUE = "0:00:01.000,0:00:02.000\n"
+
+
 @pytest.mark.parametrize(
     ("source", "suffix", "vtt", "srt"),
     [
-        ("1\n00:00:01,000 --> 00:00:02,000\nAT&T <3 {\\an8}<font color=red>a</font>\n", "srt", "AT&amp;T &lt;3 a", None),
-        ("WEBVTT\n\n00:01.000 --> 00:02.000\n<v Bob>a &amp;lt; <c.x>b</c> &lt;i&gt;\n", "vtt", None, "a &amp;lt; b &lt;i>"),
-        ("[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\i1\\b1}a{\\i0} < b\\N{\\fs9}c", "ass", "<i><b>a</i> &lt; b\nc", "<i><b>a</i> < b\nc"),
-        ("0:00:01.000,0:00:02.000\n<b>a\n\nb\n", "sbv", "&lt;b&gt;a\nb", "&lt;b>a\nb"),
+        (SRT_CUE + "AT&T <3 {\\an8}<font color=red>a</font>", "srt", "AT&amp;T &lt;3 a", None),
+        (VTT_CUE + "<v Bob>a &amp;lt; <c.x>b</c> &lt;i&gt;", "vtt", None, "a &amp;lt; b &lt;i>"),
+        (ASS_CUE + "{\\i1}a{\\i0} < b\\N{\\fs9}c", "ass", "<i>a</i> &lt; b\nc", "<i>a</i> < b\nc"),
+        (SBV_CUE + "<b>a\n\nb\n", "sbv", "&lt;b&gt;a\nb", "&lt;b>a\nb"),
     ],
-)  # fmt: skip
+)
 def test_markup_is_carried_over_or_escaped(
     source: str, suffix: str, vtt: str | None, srt: str | None
 ) -> None:
@@ -152,11 +158,14 @@ def test_other_formats_and_wrong_lengths_are_refused() -> None:
 
 
 LINES = st.sampled_from(
-    ["", " ", "WEBVTT", "NOTE", "NOTE x", "STYLE", "1", "2", "57", "id", "text", "a --> b", "-->", "00:00:01.000"]
-    + [f"00:00:0{n}.000 --> 00:00:0{n + 1}.500" for n in range(6)]
-    + [f"00:00:0{n},000 --> 00:00:0{n + 1},500  X1:1" for n in range(6)]
-    + ["01:02 -> 01:03", "-00:00:01,0 --> 00:00:09,000", "00:00:02.000 --> ", "<v Bob>x &amp; y", "\ufeff", "\x0b", "\x85"]
-)  # fmt: skip
+    [
+        *["", " ", "WEBVTT", "NOTE", "NOTE x", "STYLE", "1", "2", "57", "id", "text", "a --> b", "-->"],
+        *["00:00:01.000", "00:00:02.000 --> ", "01:02 -> 01:03", "-00:00:01,0 --> 00:00:09,000"],
+        *["<v Bob>x &amp; y", "\ufeff", "\x0b", "\x85"],
+        *[f"00:00:0{n}.000 --> 00:00:0{n + 1}.500" for n in range(6)],
+        *[f"00:00:0{n},000 --> 00:00:0{n + 1},500  X1:1" for n in range(6)],
+    ]
+)
 
 
 @settings(max_examples=400)

@@ -8,11 +8,20 @@ from typing import Literal
 
 from vidalign.errors import SubtitleError
 from vidalign.text.subtitles.model import Notes, Parsed, SubtitleFile, check_times
+from vidalign.text.subtitles.write import Unaligned, write_subtitles
 from vidalign.types import Cue
 
 Rolling = Literal["auto", "keep", "collapse"]
 
-__all__ = ["Rolling", "SubtitleFile", "from_cues", "parse_subtitles", "read_subtitles"]
+__all__ = [
+    "Rolling",
+    "SubtitleFile",
+    "Unaligned",
+    "from_cues",
+    "parse_subtitles",
+    "read_subtitles",
+    "write_subtitles",
+]
 
 
 def read_subtitles(
