@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,7 @@ FACADE = "__init__"
 PER_ITEM_BOUNDARY = "batch/boundary.py"
 HANDED_TO_ANOTHER_THREAD = "batch/prefetch.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
+DISTRIBUTIONS = {"decord": "decord2", "yaml": "pyyaml"}
 HEAVY = ("torch", "decord", "av", "h5py", "numpy")
 
 BY_MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -62,6 +65,16 @@ def imported_rooms(tree: ast.AST) -> Iterator[str]:
             package, _, rest = name.partition(".")
             if package == "vidalign":
                 yield rest.partition(".")[0]
+
+
+def outside(tree: ast.AST) -> Iterator[str]:
+    """Top-level packages other than vidalign that a module imports anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        yield from {name.partition(".")[0] for name in names} - {"vidalign"}
 
 
 def forbidden(room: str, target: str) -> bool:
@@ -102,6 +115,13 @@ def test_imports_point_downwards(path: Path) -> None:
         return
     wrong = sorted({target for target in imported_rooms(tree_of(path)) if forbidden(room_of(path), target)})
     assert not wrong, f"{room_of(path)} may not import {', '.join(wrong)}"
+
+
+def test_every_package_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    named = {DISTRIBUTIONS.get(package, package) for path in MODULES for package in outside(tree_of(path))}
+    assert named - sys.stdlib_module_names - {"_typeshed"} == declared
 
 
 @BY_MODULE

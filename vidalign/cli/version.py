@@ -18,7 +18,6 @@ _DISTRIBUTIONS = (
     "numpy",
     "h5py",
     "safetensors",
-    "pysubs2",
     "click",
     "rich",
     "PyYAML",
