@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from vidalign.errors import SubtitleError
 from vidalign.text.sentences import MOST_WORDS, make_transcript, retime_cues, segment
 from vidalign.text.subtitles import from_cues, parse_subtitles
+from vidalign.text.subtitles.rolling import pieces
 from vidalign.types import Cue, Sentence, Transcript
 
 
@@ -190,6 +191,15 @@ def test_a_phrase_said_twice_is_not_swallowed() -> None:
         "whisk it",
         "whisk it",
     ]
+
+
+def test_lines_with_word_stamps_are_always_new() -> None:
+    stamped = "go<00:00:00.500><c> on</c>"
+    cues = [
+        Cue(n * 1000, n * 1000 + 1000, f"go on\n{stamped}", "go on\ngo on", words=((n * 1000, "go on"),))
+        for n in range(3)
+    ]
+    assert [piece.text for piece in pieces(cues, collapse=True)] == ["go on go on", "go on", "go on"]
 
 
 def test_no_text_at_all_is_refused() -> None:

@@ -69,6 +69,9 @@ def test_unaligned_dropped_or_marked() -> None:
     again = parse_subtitles(dropped.encode(), path="a.vtt")
     assert [(c.start, c.end, c.id, c.plain) for c in again.cues] == [(3500, 4500, "two", "Second")]
     assert "NOTE about two" in dropped and "NOTE the end" in dropped and not again.warnings
+    others = write_subtitles(file, [(500, 900), None, (100, 400)], "vtt", unaligned="drop")
+    assert "NOTE about two" in others and "Second" not in others
+    assert [c.plain for c in parse_subtitles(others.encode(), path="a.vtt").cues] == ["Third", "First line"]
     marked = write_subtitles(file, times, "vtt", unaligned="mark")
     assert [c.text for c in parse_subtitles(marked.encode(), path="a.vtt").cues] == [
         MARK + "First <b>line</b>",

@@ -38,9 +38,14 @@ def read_subtitles(
     auto collapses captions that roll up where it finds them. `video` names the video in a file that holds
     captions of many. Raises SubtitleError.
     """
+    from vidalign.text.subtitles.decoding import refuse_binary
+
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as opened:
+            head = opened.read(512)
+            refuse_binary(head, Notes(path=str(path)))
+            data = head + opened.read()
     except FileNotFoundError:
         raise SubtitleError("there is no such subtitle file", path=str(path)) from None
     except OSError as error:

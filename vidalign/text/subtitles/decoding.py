@@ -60,7 +60,7 @@ def decode(data: bytes, notes: Notes, encoding: str | None = None) -> tuple[str,
     """
     if not data.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"):
         raise notes.error("the file is empty", hint="give a subtitle file with at least one cue")
-    _refuse_binary(data, notes)
+    refuse_binary(data[:512], notes)
     text, taken = _decode(data, notes, encoding)
     if taken not in ("utf-8", "utf-8-sig"):
         notes.add(f"read as {taken}, not UTF-8")
@@ -71,9 +71,10 @@ def decode(data: bytes, notes: Notes, encoding: str | None = None) -> tuple[str,
     return text.replace("\r\n", "\n").replace("\r", "\n"), taken
 
 
-def _refuse_binary(data: bytes, notes: Notes) -> None:
+def refuse_binary(head: bytes, notes: Notes) -> None:
+    """Raises SubtitleError where the first 512 bytes of a file are those of a video or the like."""
     for name, matches in _MAGIC:
-        if matches(data[:512]):
+        if matches(head):
             hint = "give a subtitle file"
             if "video" in name:
                 hint += ", or track:N for a text track inside a video"

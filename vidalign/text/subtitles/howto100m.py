@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from io import StringIO
 from typing import Any
 
 from vidalign.text.subtitles.model import Notes, Parsed
@@ -42,12 +43,16 @@ _EXPECTED = "expected {video: {start: [...], end: [...], text: [...]}} in second
 
 
 def _from_csv(text: str, notes: Notes) -> list[Cue]:
-    reader = csv.reader(text.split("\n"), skipinitialspace=True)
+    reader = csv.reader(StringIO(text, newline=""), skipinitialspace=True)
     rows: list[tuple[int, list[str]]] = []
+    line = 1
     try:
-        rows = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
+        for row in reader:
+            rows.append((line, row))
+            line = reader.line_num + 1
     except csv.Error as error:
         raise notes.error(f"is no readable CSV: {error}", reader.line_num) from None
+    rows = [(line, row) for line, row in rows if any(field.strip() for field in row)]
     header = [field.strip().lower() for field in rows[0][1]] if rows else []
     if set(_COLUMNS) <= set(header):
         rows = rows[1:]

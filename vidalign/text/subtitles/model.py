@@ -51,17 +51,12 @@ class Notes:
 
     path: str = ""
     video: str | None = None
-    _kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _places: dict[str, int] = field(default_factory=dict)
+    _kinds: dict[str, tuple[int, str, int]] = field(default_factory=dict)
 
     def add(self, kind: str, line: int = 0, detail: str = "") -> None:
         """Note that `kind` was met at `line` (0: nowhere in particular)."""
-        first, count = self._kinds.get(kind, ("", 0))
-        if not count:
-            where = f"{self.path}:{line}: " if line else f"{self.path}: " if self.path else ""
-            self._places[kind] = line
-            first = f"{where}{kind}{f': {detail}' if detail else ''}"
-        self._kinds[kind] = (first, count + 1)
+        first, about, count = self._kinds.get(kind, (line, detail, 0))
+        self._kinds[kind] = (first, about, count + 1)
 
     def error(self, message: str, line: int = 0, hint: str = "") -> SubtitleError:
         """The error that refuses the file, to be raised by the caller."""
@@ -69,14 +64,16 @@ class Notes:
 
     def first(self) -> tuple[str, int]:
         """What was noted first, and its line; ("", 0) where nothing was."""
-        return next(iter(self._places.items()), ("", 0))
+        return next(((kind, line) for kind, (line, _, _) in self._kinds.items()), ("", 0))
 
     def lines(self) -> tuple[str, ...]:
         """The warnings in the order in which they were first met."""
-        return tuple(
-            first if count == 1 else f"{first} (and {count - 1} more like it)"
-            for first, count in self._kinds.values()
-        )
+        return tuple(self._line(kind, *first) for kind, first in self._kinds.items())
+
+    def _line(self, kind: str, line: int, detail: str, count: int) -> str:
+        where = f"{self.path}:{line}: " if line else f"{self.path}: " if self.path else ""
+        more = f" (and {count - 1} more like it)" if count > 1 else ""
+        return where + kind + (f": {detail}" if detail else "") + more
 
 
 @dataclass(frozen=True, slots=True)

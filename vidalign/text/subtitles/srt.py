@@ -110,7 +110,7 @@ def _entries(lines: list[str], notes: Notes) -> list[_Entry]:
         timing = timing_line(line)
         if timing is None and not _broken(lines, place):
             continue
-        numbered = place - 1 > previous and lines[place - 1].strip().isdecimal()
+        numbered = place > 0 and lines[place - 1].strip().isdecimal()
         first = place - 1 if numbered else place
         if entries and first > 0 and lines[first - 1].strip() and first - 1 != previous:
             notes.add("no blank line between two cues", place + 1)

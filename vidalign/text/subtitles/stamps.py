@@ -48,7 +48,7 @@ def timing_line(line: str) -> Timing | None:
 
 def looks_like_timing(line: str) -> bool:
     """Whether a line that is no timing line was meant to be one."""
-    return bool(_LIKE_TIMING.search(line) or _TIME_ALONE.match(line))
+    return len(line) < 200 and bool(_LIKE_TIMING.search(line) or _TIME_ALONE.match(line))
 
 
 def note_faults(line: str, timing: Timing, point: str, number: int, notes: Notes) -> None:
