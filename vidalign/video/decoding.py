@@ -17,8 +17,8 @@ class Decoding:
     """Iterate over the decoded pictures of `stream`, in presentation order.
 
     `broken` says that reading ended with an error, or that nothing could be decoded after the last damage;
-    `damaged` counts packets that were passed over; `reached` is the latest end, in seconds on the container's
-    clock, of a packet of `stream` or of `others`.
+    `damaged` counts packets that were passed over; `reached` is the latest end of a packet of `others`, in
+    seconds on the container's clock.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class Decoding:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
-            self._note_end(packet)
             if packet.stream_index == self._stream.index:
                 yield from self._decode(packet)
+            else:
+                self._note_end(packet)
         yield from self._decode(None)
         self.broken = self.broken or self._error_since_picture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Self
 
 import av.filter
@@ -13,6 +14,9 @@ from av.video.frame import VideoFrame
 from torch.nn.functional import interpolate
 
 from vidalign.video.protocol import Pixels, Size
+
+TIME_BASE = Fraction(1, 1000)
+"""The filter asks for one; frames are converted one by one, whatever their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,9 @@ def scale(pixels: Pixels, size: Size | None) -> Pixels:
     """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out."""
     if size is None or size == (pixels.shape[1], pixels.shape[0]):
         return pixels
-    planes = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+    planes = torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0).permute(0, 3, 1, 2)
     scaled = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
-    return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1)[0].numpy())
 
 
 class RgbConverter:
@@ -82,7 +86,7 @@ class RgbConverter:
     def _build(self, frame: VideoFrame) -> av.filter.Graph:
         graph = av.filter.Graph()
         source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+            width=frame.width, height=frame.height, format=frame.format, time_base=TIME_BASE
         )
         width, height = self._size
         scaler = graph.add("scale", f"{width}:{height}:threads=1")

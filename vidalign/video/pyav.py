@@ -77,7 +77,10 @@ class PyavReader:
 
     def _witnesses(self, container: InputContainer) -> tuple[Stream, ...]:
         """Streams whose packets show that the file is whole, where the picture's own end is not claimed."""
-        return () if self._seen.video_end is not None else container.streams.audio
+        if self._seen.video_end is not None:
+            return ()
+        kinds = ("audio", "subtitle", "video")
+        return tuple(s for s in container.streams if s.index != self._seen.stream and s.type in kinds)
 
     def _stamped(self, decoding: Decoding) -> Iterator[Stamped]:
         seen = self._seen
@@ -95,11 +98,10 @@ class PyavReader:
     def _judge(self, decoding: Decoding) -> None:
         seen = self._seen
         until = self.decoded_until or 0.0
-        if seen.video_end is not None:
-            short = falls_short(until, seen.video_end, seen)
-        else:
-            short = falls_short(float(decoding.reached - seen.second0), seen.any_end, seen)
-        self.truncated = decoding.broken or short
+        claimed = seen.video_end
+        if claimed is None:
+            until, claimed = max(until, float(decoding.reached - seen.second0)), seen.any_end
+        self.truncated = decoding.broken or falls_short(until, claimed, seen)
         if decoding.damaged and not self.truncated:
             log.warning("%s: %d damaged pictures were left out", seen.path, decoding.damaged)
 
