@@ -73,6 +73,18 @@ def test_each_kind_of_text_track(tmp_path: Path, codec: str, suffix: str, first:
     assert "00:00:01.600 --> 00:00:02.650" in write_subtitles(file, [None, None], "vtt")
 
 
+def test_ids_and_settings_of_webvtt_tracks(tmp_path: Path) -> None:
+    (tmp_path / "a.vtt").write_text("WEBVTT\n\nintro\n00:00:01.000 --> 00:00:02.000 align:start\nOne\n")
+    with av.open(str(tmp_path / "a.vtt")) as source, av.open(str(tmp_path / "a.mkv"), "w") as target:
+        stream = target.add_stream_from_template(source.streams[0])
+        for packet in source.demux(source.streams[0]):
+            if packet.pts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    (cue,) = read_text_track(tmp_path / "a.mkv", 1).cues
+    assert (cue.id, cue.settings, cue.plain) == ("intro", "align:start", "One")
+
+
 def test_times_count_from_the_start_of_the_container(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv", [("subrip", "eng", [(5500, 6000, b"One")])], first_frame=50)
     assert [(cue.start, cue.end) for cue in read_text_track(path, 1).cues] == [(500, 1000)]

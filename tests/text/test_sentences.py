@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,6 +166,18 @@ def test_inline_stamps_give_the_times_of_rolling_captions() -> None:
     ]
 
 
+def test_stamped_words_that_do_not_roll_end_where_the_next_begin() -> None:
+    cues = [
+        Cue(320, 3320, "crack it", "crack it", words=((320, "crack"), (520, "it"))),
+        Cue(2010, 4010, "up. yes", "up. yes", words=((2010, "up."), (2310, "yes"))),
+    ]
+    assert [(s.text, s.start, s.end) for s in segment(cues, "sentence")] == [
+        ("crack it up.", 0.32, 2.31),
+        ("yes", 2.31, 4.01),
+    ]
+    assert [s.end for s in segment([cues[0], replace(cues[1], plain=">> yes")], "sentence")] == [2.01, 4.01]
+
+
 def test_collapsed_captions_lose_no_cue_on_the_way_back() -> None:
     transcript = make_transcript(parse_subtitles(ROLLING, path="a.vtt"))
     assert [(s.text, s.first_cue, s.last_cue) for s in transcript.sentences] == [
@@ -172,6 +186,13 @@ def test_collapsed_captions_lose_no_cue_on_the_way_back() -> None:
     ]
     times = retime_cues(transcript, [True, True], [(100.0, 101.92), (200.0, 202.239)])
     assert times == [(100000, 101910), (101910, 101920), (200000, 202229), (202229, 202239), (202239, 206920)]
+
+
+def test_a_single_rolling_phrase_is_recognised() -> None:
+    phrase = b"\n\n".join(ROLLING.split(b"\n\n")[:3])
+    assert [s.text for s in make_transcript(parse_subtitles(phrase, path="a.vtt")).sentences] == [
+        "crack the egg. then"
+    ]
 
 
 def test_rolling_can_be_kept_or_forced() -> None:
@@ -247,7 +268,7 @@ def test_a_cue_without_length_takes_the_whole_segment() -> None:
 
 def test_the_identity_moves_nothing() -> None:
     cues = tuple(cue(n * 1000, n * 1000 + 700, "w.") for n in range(20))
-    for how in ("cue", "sentence"):
-        transcript = Transcript(cues, segment(cues, how))  # type: ignore[arg-type]
+    for sentences in (segment(cues, "cue"), segment(cues, "sentence")):
+        transcript = Transcript(cues, sentences)
         spans = [(s.start or 0.0, s.end or 0.0) for s in transcript.sentences]
         assert retime_cues(transcript, [True] * len(spans), spans) == [(c.start, c.end) for c in cues]

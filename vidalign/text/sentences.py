@@ -163,8 +163,8 @@ def _words(cues: Sequence[Cue], piece: Piece, heard: tuple[float | None, float |
     texts = [part for word in piece.text.split() for part in _parts(word)]
     start, end = heard or _cue_times(cue)
     times = _spread(len(texts), start, end)
-    if heard and cue.words:
-        stamped = _stamped(cue, end)
+    if cue.words:
+        stamped = _stamped(cue, _spoken_until(cues, piece.cue, end))
         times = stamped if len(stamped) == len(texts) else times
     alone = bool(_ASIDE.match(piece.text))
     return [
@@ -185,6 +185,15 @@ def _spread(count: int, start: float | None, end: float | None) -> list[tuple[fl
     step = (end - start) / max(count, 1)
     edges = [start + step * n for n in range(count)] + [end]
     return list(pairwise(edges))
+
+
+def _spoken_until(cues: Sequence[Cue], place: int, end: float | None) -> float | None:
+    """The end of a cue with word stamps, which stays on screen while the next one is spoken."""
+    following = cues[place + 1].start if place + 1 < len(cues) else None
+    last_word = cues[place].words[-1][0]
+    if end is None or following is None or following < last_word:
+        return end
+    return min(end, following / 1000) if not is_final(cues[place + 1]) else end
 
 
 def _stamped(cue: Cue, end: float | None) -> list[tuple[float | None, float | None]]:
@@ -237,15 +246,14 @@ def _shares(cues: Sequence[Cue], sentence: Sentence) -> list[tuple[int, Span]]:
     """For each cue of a sentence the part of it, as fractions, that the cue covers."""
     places = range(sentence.first_cue, sentence.last_cue + 1)
     start, end = sentence.start, sentence.end
-    if start is None or end is None or any(cues[place].start is None for place in places):
-        return _shares_by_words(cues, places)
-    if end <= start:
-        return [(place, (0.0, 1.0)) for place in places]
     shares: list[tuple[int, Span]] = []
     for place in places:
         first, last = _cue_times(cues[place])
-        assert first is not None and last is not None
-        shares.append((place, ((first - start) / (end - start), (last - start) / (end - start))))
+        if start is None or end is None or first is None or last is None:
+            return _shares_by_words(cues, places)
+        length = end - start
+        share = ((first - start) / length, (last - start) / length) if length > 0 else (0.0, 1.0)
+        shares.append((place, share))
     return shares
 
 

@@ -142,6 +142,7 @@ def _cue(packet: Packet[SubtitleStream], codec: str, format: str, start: Fractio
         text = text.split(",", _ASS_FIELDS_BEFORE_TEXT)[-1]
     if codec == "mov_text" and not text:
         return None
+    side = {part.data_type: bytes(part).decode("utf-8", "replace") for part in packet.iter_sidedata()}
     begin = _milliseconds(packet.pts * packet.time_base - start)
     length = _milliseconds((packet.duration or 0) * packet.time_base)
     return Cue(
@@ -149,6 +150,8 @@ def _cue(packet: Packet[SubtitleStream], codec: str, format: str, start: Fractio
         end=begin + length,
         text=re.sub(r"\r", "\n", text),
         plain=plain(text, format),
+        id=side.get("webvtt_identifier", ""),
+        settings=side.get("webvtt_settings", ""),
         words=word_stamps(text, begin) if format == "vtt" else (),
     )
 

@@ -30,9 +30,9 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     texts = [cue for cue in cues if cue.plain]
     repeats = sum(_repeated(a, b) > 0 for a, b in pairwise(texts))
     flashes = sum(_is_flash(cue) for cue in texts)
-    if repeats < 2 or 2 * repeats < len(texts) - 1:
+    if repeats == 0 or 2 * repeats < len(texts) - 1:
         return False
-    if flashes and (flashes >= 2 or any(cue.words for cue in texts)):
+    if flashes and (repeats > 1 < flashes or any(cue.words for cue in texts)):
         return True
     rolled = sum(0 < _repeated(a, b) < len(_lines(b)) and len(_lines(b)) > 1 for a, b in pairwise(texts))
     return rolled >= 3 and 4 * rolled >= 3 * (len(texts) - 1)
