@@ -90,6 +90,17 @@ def test_links_in_a_circle_are_explained(tmp_path: Path) -> None:
         write_text(tmp_path / "a", "x")
 
 
+def test_the_content_is_on_the_disk_before_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (order.append("sync"), sync(handle)))
+    monkeypatch.setattr(Path, "replace", lambda path, to: (order.append("replace"), replace(path, to)))
+    write_text(tmp_path / "a.txt", "x")
+    assert order == ["sync", "replace", "sync"]
+
+
 def test_a_body_that_removes_the_temporary_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"), atomic_path(tmp_path / "a") as temporary:
         temporary.unlink()

@@ -81,6 +81,7 @@ def test_attributes_alone(tmp_path: Path) -> None:
     write_features(tmp_path / "a.h5", FULL)
     found = read_features_attributes(tmp_path / "a.h5")
     assert found.pop("schema") == SCHEMA
+    assert found.pop("dtype") == "float16"
     assert found == {name: getattr(FULL, name) for name in ATTRIBUTES}
     assert {name: type(value) for name, value in found.items()} == {
         name: type(getattr(FULL, name)) for name in ATTRIBUTES

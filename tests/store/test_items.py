@@ -133,7 +133,6 @@ def test_linked_folders_and_dangling_links_are_items(tree: Path) -> None:
     assert {"linked/x.webm", "dangling.mp4"} <= {item.name for item in find_items(["videos"], OUT)}
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
 def test_a_folder_that_cannot_be_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))

@@ -35,12 +35,13 @@ def atomic_path(final: Path) -> Iterator[Path]:
             raise _cannot_write(final, error) from error
         yield temporary
         try:
-            _sync(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
             temporary.replace(target)
         except OSError as error:
             raise _cannot_write(final, error) from error
-        with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-            _sync(target.parent)
+        with contextlib.suppress(OSError):  # some systems cannot sync a folder
+            _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -71,8 +72,8 @@ def _temporary_name(name: str) -> str:
     return "." + os.fsencode(name)[:room].decode("utf-8", "ignore") + ending
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

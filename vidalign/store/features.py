@@ -41,10 +41,10 @@ def read_features(path: Path) -> Features:
 
 
 def read_features_attributes(path: Path) -> dict[str, Any]:
-    """The attributes alone, `recipe` as a Recipe, unknown ones None; the arrays are not read."""
+    """The attributes, `recipe` as a Recipe, unknown ones None, and `dtype`; the arrays are not read."""
     path = Path(path)
     with hdf5.open_schema(path, SCHEMA) as file:
-        return _known(hdf5.read_attributes(file, path), path)
+        return _known(hdf5.read_attributes(file, path), path) | {"dtype": str(file["features"].dtype)}
 
 
 def _known(found: dict[str, Any], path: Path) -> dict[str, Any]:

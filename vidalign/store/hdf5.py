@@ -26,7 +26,7 @@ def create(path: Path, schema: str) -> Iterator[h5py.File]:
     """Open a new file of `schema` for writing; `complete` is set last, then it takes the place of `path`."""
     with atomic_path(path) as temporary:
         try:
-            with h5py.File(temporary, "w", libver=("v108", "v108"), track_order=False) as file:
+            with h5py.File(temporary, "w", libver=("v108", "v108"), locking="best-effort") as file:
                 write_attribute(file, "schema", schema)
                 yield file
                 file.attrs["complete"] = np.True_
