@@ -267,7 +267,7 @@ def turned_and_mirrored(folder: Path) -> Sample:
 
 def fragmented(folder: Path) -> Sample:
     path = folder / "fragmented.mp4"
-    write(path, Video(), options={"movflags": "frag_keyframe+empty_moov"})
+    write(path, Video(options={"g": "9"}), options={"movflags": "frag_keyframe+empty_moov"})
     return truth(path, trouble="index")
 
 

@@ -33,7 +33,7 @@ NO_INVENTED_FRAMES = 1e-9
 
 
 class DecordTroubleError(Exception):
-    """decord does not see the file as the look does; the message completes 'decord does not do: ...'."""
+    """decord does not see the file as the look does; the message completes 'decord is not trusted with this file: ...'."""
 
 
 class _BrokeOffError(Exception):

@@ -53,6 +53,7 @@ class Look:
     """Pictures in the container's index, where it has a full one."""
     hides_samples: bool
     lacks_samples: bool
+    """Whether pictures of the index, or a fragment, lie past the end of the file."""
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -224,8 +225,10 @@ def _tagged_end(text: str) -> Fraction | None:
 
 def _index(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int | None, bool, bool]:
     """Samples in an MP4 header's index (None: no index); whether some are hidden; past the file's end."""
-    if "mp4" not in container.format.name or not stream.frames:
+    if "mp4" not in container.format.name:
         return None, False, False
+    if not stream.frames:
+        return None, False, _last_box_is_cut(path)
     size = path.stat().st_size
     count = 0
     hidden = lacking = False
@@ -234,3 +237,20 @@ def _index(container: InputContainer, stream: VideoStream, path: Path) -> tuple[
         hidden = hidden or entry.is_discard
         lacking = lacking or entry.pos + entry.size > size
     return count, hidden or count < stream.frames, lacking
+
+
+def _last_box_is_cut(path: Path) -> bool:
+    """Whether the last top-level box of an MP4 file claims more bytes than there are."""
+    size = path.stat().st_size
+    at = 0
+    with path.open("rb") as file:
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:
+                length = int.from_bytes(head[8:16], "big")
+            if length < 8:
+                return False
+            at += length
+    return at != size

@@ -54,9 +54,9 @@ def _prefer_decord(seen: Look, threads: int, *, asked: bool) -> VideoReader:
             problem = str(trouble)
     if asked:
         raise VideoError(
-            f"{seen.path}: decord does not read this file right: {problem}", hint="use --reader pyav"
+            f"{seen.path}: decord is not trusted with this file: {problem}", hint="use --reader pyav"
         )
-    return PyavReader(seen, reason=f"decord does not do: {problem}", threads=threads)
+    return PyavReader(seen, reason=f"decord is not trusted with this file: {problem}", threads=threads)
 
 
 def trouble_for_decord(seen: Look) -> str | None:

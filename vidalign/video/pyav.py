@@ -101,9 +101,9 @@ class PyavReader:
         claimed = seen.video_end
         if claimed is None:
             until, claimed = max(until, float(decoding.reached - seen.second0)), seen.any_end
-        self.truncated = decoding.broken or falls_short(until, claimed, seen)
+        self.truncated = decoding.broken or seen.lacks_samples or falls_short(until, claimed, seen)
         if decoding.damaged and not self.truncated:
-            log.warning("%s: %d damaged pictures were left out", seen.path, decoding.damaged)
+            log.warning("%s: damaged packets that were passed over: %d", seen.path, decoding.damaged)
 
 
 def describe(seen: Look, reader: str, reason: str) -> VideoInfo:
