@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vidalign._version import __version__
-from vidalign.aligners.calibrate import DEFAULT_THRESHOLD, alignability, confidence
+from vidalign.aligners.calibrate import alignability, confidence, threshold_of
 from vidalign.aligners.decoders import get_decoder
 from vidalign.aligners.registry import Aligner
 from vidalign.aligners.windowing import Windowing
@@ -42,9 +42,7 @@ def align_features(
     calibration = aligner.spec.calibration
     scores = aligner.scorer.score(features, transcript.sentences, settings.windowing)
     worth = alignability(scores, calibration)
-    threshold = settings.threshold
-    if threshold is None:
-        threshold = calibration.threshold if calibration else DEFAULT_THRESHOLD
+    threshold = threshold_of(calibration, settings.threshold)
     scored = ~np.isnan(scores.similarity).all(axis=1)
     aligned = (worth.values >= threshold) & scored
     segments = decode(scores.similarity, features.times)

@@ -14,6 +14,13 @@ from vidalign.weights.cards import Calibration
 DEFAULT_THRESHOLD = 0.5
 
 
+def threshold_of(calibration: Calibration | None, given: float | None) -> float:
+    """The threshold that holds: the one given, else the calibration's, else the default."""
+    if given is not None:
+        return given
+    return calibration.threshold if calibration is not None else DEFAULT_THRESHOLD
+
+
 class Alignability(NamedTuple):
     """Values (K,) in [0, 1] and where they come from."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vidalign.aligners.scorers.similarity import SimilarityScorer
 from vidalign.aligners.scorers.tan import TAN
@@ -15,15 +14,15 @@ from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.scores import Scorer
 from vidalign.aligners.spec import aligner_spec
 from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
-from vidalign.backbones.registry import backbone_spec, load_network
+from vidalign.backbones.registry import load_network, read_or_locate
 from vidalign.backbones.registry import state_shapes as backbone_shapes
 from vidalign.backbones.s3d import S3D
+from vidalign.backbones.spec import backbone_spec
 from vidalign.errors import ModelError
-from vidalign.text.words import load_dictionary
-from vidalign.weights.cache import file_sha256, hash_file, locate
+from vidalign.text.words import S3D_ROWS, load_dictionary
+from vidalign.weights.cache import locate
 from vidalign.weights.cards import AlignerSpec, ModelCard, get_card
-from vidalign.weights.convert import match, read_weights
-from vidalign.weights.tensors import load_tensors
+from vidalign.weights.convert import match
 
 TAN_WORDS = 32
 """Words or word pieces of a sentence that TAN reads."""
@@ -68,7 +67,7 @@ def load_aligner(
 
 def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
     shapes = state_shapes(spec)
-    tensors, sha256 = _weights(card, "aligner", weights, shapes)
+    tensors, sha256 = read_or_locate(card, "aligner", weights, shapes)
     match(tensors, shapes)
     with torch.device("meta"):
         network = TAN(text=spec.text, **spec.config)
@@ -80,7 +79,7 @@ def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device:
 def _tan_tokens(card: ModelCard, spec: AlignerSpec) -> Tokenizer:
     if spec.text == "bert":
         return BertTokens(locate(card, "vocab").read_text("utf-8").splitlines(), length=TAN_WORDS)
-    words = load_dictionary(locate(card, "dictionary"))
+    words = load_dictionary(locate(card, "dictionary"), spec.config.get("vocabulary", S3D_ROWS))
     return DictionaryTokens(words, length=TAN_WORDS, unknown="keep")
 
 
@@ -88,25 +87,13 @@ def _similarity(
     card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
 ) -> tuple[Scorer, str]:
     backbone = get_card(spec.backbone)
-    tensors, sha256 = _weights(backbone, "backbone", weights, backbone_shapes(backbone_spec(backbone)))
+    tensors, sha256 = read_or_locate(backbone, "backbone", weights, backbone_shapes(backbone_spec(backbone)))
     network = load_network(backbone_spec(backbone), tensors)
     if not isinstance(network, S3D):
         raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
-    words = load_dictionary(locate(backbone, "dictionary"))
+    words = load_dictionary(locate(backbone, "dictionary"), network.text_module.word_embd.num_embeddings)
     tokens = DictionaryTokens(words, length=SIMILARITY_WORDS, unknown="drop")
     return SimilarityScorer(network, tokens, device=device, **spec.config), sha256
-
-
-def _weights(
-    card: ModelCard, role: str, given: str | Path | None, expected: Mapping[str, tuple[int, ...]]
-) -> tuple[Mapping[str, Tensor], str]:
-    if given is None:
-        return load_tensors(locate(card, role)), file_sha256(card, role)
-    path = Path(given)
-    if path.is_file():
-        return read_weights(path, expected), hash_file(path)
-    other = get_card(str(given))
-    return load_tensors(locate(other, role)), file_sha256(other, role)
 
 
 _Build = Callable[[ModelCard, AlignerSpec, str | Path | None, str], tuple[Scorer, str]]

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidalign.backbones.s3d import S3D
-from vidalign.errors import ConfigError, ModelError
+from vidalign.backbones.spec import DIVISORS, backbone_spec, check_recipe
+from vidalign.errors import DataError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, hash_file, locate
-from vidalign.weights.cards import BackboneSpec, ModelCard, get_card
+from vidalign.weights.cards import BackboneSpec, ModelCard, card_names, get_card
 from vidalign.weights.convert import match, read_weights
 from vidalign.weights.tensors import load_tensors
 
@@ -22,17 +23,25 @@ FAMILIES: dict[str, Callable[..., nn.Module]] = {"s3d": S3D}
 
 
 class Backbone(nn.Module):
-    """Clips (B, 3, N, H, W), scaled as `recipe` says, -> features (B, D)."""
+    """Clips (B, 3, N, H, W), scaled as `recipe` says, -> features (B, D); raises DataError else."""
 
-    def __init__(self, network: nn.Module, card: str, recipe: Recipe, width: int, sha256: str) -> None:
+    def __init__(self, network: nn.Module, card: ModelCard, recipe: Recipe, sha256: str) -> None:
         super().__init__()
+        spec = backbone_spec(card)
         self.network = network
-        self.card = card
+        self.card = card.name
         self.recipe = recipe
-        self.width = width
+        self.width = spec.layers[recipe.layer]
         self.sha256 = sha256
+        self._divisor = DIVISORS[spec.family]
 
     def forward(self, clips: Tensor) -> Tensor:
+        shape = tuple(clips.shape)
+        if len(shape) != 5 or shape[1] != 3 or any(n < 1 or n % self._divisor for n in shape[2:]):
+            raise DataError(
+                f"clips have shape {shape}; {self.card} takes (clips, 3, frames, height, width) "
+                f"with frames, height and width multiples of {self._divisor}"
+            )
         features: Tensor = self.network(clips)[self.recipe.layer]
         return F.normalize(features, dim=-1) if self.recipe.l2 else features
 
@@ -66,39 +75,28 @@ def load_backbone(
 
     `weights` is a checkpoint file in the card's published format or safetensors, or the name of another
     card of the same network; default: the card's own files. Raises ModelError where a file is missing or
-    does not fit, ConfigError where the recipe asks for a layer that the network has not.
+    does not fit, ConfigError where the recipe asks for what the network cannot do.
     """
     card = get_card(name)
     spec = backbone_spec(card)
     recipe = recipe or spec.recipe
-    check_layer(spec, recipe, name)
-    tensors, sha256 = _tensors(card, weights)
+    check_recipe(spec, recipe, name)
+    tensors, sha256 = read_or_locate(card, "backbone", weights, state_shapes(spec))
     network = load_network(spec, tensors).to(device)
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return Backbone(network, name, recipe, spec.layers[recipe.layer], sha256).eval()
+    return Backbone(network, card, recipe, sha256).eval()
 
 
-def backbone_spec(card: ModelCard) -> BackboneSpec:
-    """The card's backbone part; raises ModelError if it has none."""
-    if card.backbone is None:
-        raise ModelError(f"model {card.name!r} is not a backbone", hint="see `vidalign models list`")
-    return card.backbone
-
-
-def check_layer(spec: BackboneSpec, recipe: Recipe, name: str) -> None:
-    """Raise ConfigError unless the network has the recipe's layer."""
-    if recipe.layer not in spec.layers:
-        raise ConfigError(
-            f"recipe {recipe.name!r} asks for layer {recipe.layer!r}, which {name} has not",
-            hint=f"layers: {', '.join(spec.layers)}",
+def read_or_locate(
+    card: ModelCard, role: str, weights: str | Path | None, expected: Mapping[str, tuple[int, ...]]
+) -> tuple[Mapping[str, Tensor], str]:
+    """Tensors and SHA-256 of a card's file of that role, or of `weights`: a file, or another card's name."""
+    if weights is not None and Path(weights).exists():
+        return read_weights(Path(weights), expected), hash_file(Path(weights))
+    if weights is not None and str(weights) not in card_names():
+        raise ModelError(
+            f"{weights}: no such file of weights, nor a model of that name",
+            hint=f"known models: {', '.join(card_names())}",
         )
-
-
-def _tensors(card: ModelCard, weights: str | Path | None) -> tuple[Mapping[str, Tensor], str]:
-    if weights is None:
-        return load_tensors(locate(card, "backbone")), file_sha256(card, "backbone")
-    path = Path(weights)
-    if path.is_file():
-        return read_weights(path, state_shapes(backbone_spec(card))), hash_file(path)
-    other = get_card(str(weights))
-    return load_tensors(locate(other, "backbone")), file_sha256(other, "backbone")
+    held = card if weights is None else get_card(str(weights))
+    return load_tensors(locate(held, role)), file_sha256(held, role)

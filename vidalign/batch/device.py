@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from vidalign.errors import UsageError
+
+_KNOWN = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_LINUX_GPUS = ("nvidia[0-9]*", "kfd", "dxg")
+"""Device files of NVIDIA, AMD, and of either under WSL."""
 
 
 class Place(NamedTuple):
@@ -17,19 +23,24 @@ class Place(NamedTuple):
 
 def choose_place(device: str) -> Place:
     """`auto` takes the first GPU that torch can use, else the CPU; raises UsageError for an absent one."""
-    if device == "cpu" or (device == "auto" and not any(Path("/dev").glob("nvidia[0-9]*"))):
+    if not _KNOWN.fullmatch(device):
+        raise UsageError(f"unknown device {device!r}", hint="use auto, cpu, cuda, cuda:N or mps")
+    if device == "cpu" or (device == "auto" and not _may_have_gpu()):
         return Place("cpu", "float32")
     import torch
 
-    if not torch.cuda.is_available():
-        if device == "auto":
-            return Place("cpu", "float32")
-        raise UsageError(f"device {device!r} is not there: torch finds no GPU", hint="use --device cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "mps" and torch.backends.mps.is_available():
+        return Place("mps", "float32")
+    if device == "auto" and not count:
+        return Place("cpu", "float32")
     name = "cuda" if device == "auto" else device
-    try:
-        index = torch.device(name).index or 0
-    except RuntimeError:
-        raise UsageError(f"unknown device {device!r}", hint="use auto, cpu, cuda or cuda:N") from None
-    if index >= torch.cuda.device_count():
-        raise UsageError(f"device {device!r} is not there", hint=f"{torch.cuda.device_count()} GPUs are")
+    if name == "mps" or int(name.partition(":")[2] or 0) >= count:
+        raise UsageError(
+            f"device {device!r} is not there: torch finds {count} GPUs", hint="use --device auto or cpu"
+        )
     return Place(name, "bf16" if torch.cuda.is_bf16_supported() else "fp16")
+
+
+def _may_have_gpu() -> bool:
+    return sys.platform != "linux" or any(any(Path("/dev").glob(name)) for name in _LINUX_GPUS)

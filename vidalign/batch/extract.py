@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidalign._version import __version__
+from vidalign.backbones.spec import backbone_spec, check_recipe
 from vidalign.batch.boundary import attempt
 from vidalign.batch.device import Place, choose_place
-from vidalign.batch.report import ItemResult, Status
-from vidalign.errors import ConfigError, ModelError, OutputMismatchError, VidalignError, VideoError
+from vidalign.batch.outputs import WAY_OUT, check_writable
+from vidalign.batch.prefetch import prefetch
+from vidalign.batch.report import ItemResult
+from vidalign.errors import OutputMismatchError, VidalignError, VideoError
 from vidalign.store.items import Item
 from vidalign.types import Features, Recipe
-from vidalign.weights.cache import file_sha256, hash_file, locate
+from vidalign.weights.cache import file_sha256, hash_file
 from vidalign.weights.cards import get_card
+from vidalign.weights.defaults import default_model
 from vidalign.weights.recipes import get_recipe
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vidalign.backbones.registry import Backbone
     from vidalign.video.protocol import VideoReader
 
@@ -42,7 +51,7 @@ class Extraction:
     """
 
     backbone: str
-    recipe: str | None = None
+    recipe: str | os.PathLike[str] | None = None
     weights: Path | None = None
     device: str = "auto"
     dtype: Dtype = "float16"
@@ -50,17 +59,10 @@ class Extraction:
 
     @cached_property
     def resolved_recipe(self) -> Recipe:
-        """The recipe; raises ConfigError or ModelError before any video is opened."""
-        card = get_card(self.backbone)
-        if card.backbone is None:
-            raise ModelError(f"model {card.name!r} is not a backbone", hint="see `vidalign models list`")
-        recipe = card.backbone.recipe if self.recipe is None else get_recipe(self.recipe)
-        if recipe.layer not in card.backbone.layers:
-            layers = ", ".join(card.backbone.layers)
-            raise ConfigError(
-                f"recipe {recipe.name!r} asks for layer {recipe.layer!r}, which {card.name} has not",
-                hint=f"layers: {layers}",
-            )
+        """The recipe; raises ConfigError or ModelError where the backbone cannot follow it."""
+        spec = backbone_spec(get_card(self.backbone))
+        recipe = spec.recipe if self.recipe is None else get_recipe(self.recipe)
+        check_recipe(spec, recipe, self.backbone)
         return recipe
 
     @cached_property
@@ -68,13 +70,19 @@ class Extraction:
         """SHA-256 of the weights file; raises ModelError where it is missing."""
         if self.weights is not None:
             return hash_file(self.weights)
-        locate(get_card(self.backbone), "backbone")
         return file_sha256(get_card(self.backbone), "backbone")
 
     @cached_property
     def place(self) -> Place:
         """Device and precision."""
         return choose_place(self.device)
+
+    @property
+    def runtime(self) -> str:
+        """What computes, with its version."""
+        from torch import __version__ as version
+
+        return f"torch {version}"
 
     @cached_property
     def model(self) -> Backbone:
@@ -90,43 +98,32 @@ class Extraction:
         _ = self.resolved_recipe, self.weights_sha256, self.place
 
 
+def default_backbone() -> str:
+    """The backbone card whose features the default model reads."""
+    model = default_model()
+    aligner = get_card(model).aligner
+    return model if aligner is None else aligner.backbone
+
+
 def extract_features(video: Path, extraction: Extraction, progress: Progress | None = None) -> Features:
     """The features of one video; raises VideoError where there is no picture to read or not one clip."""
     import numpy as np
 
-    from vidalign.backbones.encode import encode
-    from vidalign.batch.prefetch import prefetch
-    from vidalign.video.clips import cut_clips
     from vidalign.video.open import open_video
 
-    recipe = extraction.resolved_recipe
-    times: list[tuple[float, float]] = []
     with open_video(video, reader=extraction.reader) as reader:
-        log.debug("%s: read with %s (%s)", video, reader.info.reader, reader.info.reason)
-
-        def pixels() -> Iterator[Any]:
-            for clip in prefetch(lambda: cut_clips(reader, recipe), AHEAD):
-                times.append((clip.start, clip.end))
-                yield clip.pixels
-                if progress is not None:
-                    progress(clip.end, reader.info.duration)
-
-        place = extraction.place
-        first, clips = _peek(pixels())
-        if first is None:
-            raise _no_clip(video, reader, recipe)
-        batches = encode(extraction.model, clips, device=place.device, precision=place.precision)
-        features = np.concatenate([batch.astype(extraction.dtype) for batch in batches])
-        if not np.isfinite(features).all():
-            raise VideoError(f"{video}: the features overflow {extraction.dtype}", hint="use --dtype float32")
+        log.info("%s: read with %s (%s)", video, reader.info.reader, reader.info.reason)
+        vectors, times = _encode(reader, extraction, progress)
+        if not times:
+            raise _no_clip(video, reader, extraction.resolved_recipe)
         return Features(
-            features=features,
+            features=_as_dtype(np.concatenate(vectors), extraction.dtype, video),
             times=np.array(times, dtype=np.float64),
             backbone=extraction.backbone,
-            recipe=recipe,
+            recipe=extraction.resolved_recipe,
             weights_sha256=extraction.weights_sha256,
-            precision=place.precision,
-            runtime="torch",
+            precision=extraction.place.precision,
+            runtime=extraction.runtime,
             reader=reader.info.reader,
             video=video.name,
             video_size=video.stat().st_size,
@@ -143,58 +140,85 @@ def extract_items(
     extraction: Extraction,
     *,
     overwrite: bool = False,
-    fail_fast: bool = False,
     dry_run: bool = False,
     progress: Callable[[Item], Progress] | None = None,
 ) -> Iterator[ItemResult]:
-    """Extract every item and write its file; each result comes as soon as it is on disk.
+    """Check everything now; then, as the results are asked for, extract one item after the other.
 
-    Finished outputs are skipped. Raises UsageError or one of its kind before any work where a model is
-    missing or an output came from other settings (`overwrite` redoes both kinds).
+    A result comes as soon as its file is on disk. Finished outputs are skipped. Raises UsageError or one of
+    its kind, at the call, where a model is missing, a folder cannot be written, or an output came from other
+    settings (`overwrite` redoes both kinds).
     """
     extraction.check()
-    finished = set() if overwrite else {item.output for item in items if is_done(item, extraction)}
-    for item in items:
-        if item.output in finished:
-            yield ItemResult(item.name, "skipped", str(item.source), str(item.output))
-            continue
-        if dry_run:
-            yield ItemResult(item.name, "planned", str(item.source), str(item.output))
-            continue
-        result = _extract_item(item, extraction, progress(item) if progress else None)
-        yield result
-        if fail_fast and result.status == "failed":
-            return
+    ends = [None if overwrite else _end_before_work(item, extraction) for item in items]
+    if not dry_run:
+        check_writable(item.output for item, end in zip(items, ends, strict=True) if end is None)
+    return _extract_each(list(zip(items, ends, strict=True)), extraction, dry_run, progress)
 
 
-def is_done(item: Item, extraction: Extraction) -> bool:
-    """Whether the output is there from the same settings and video; raises OutputMismatchError for others."""
+def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
+    """The attributes of the output made from this video with these settings, None where there is none.
+
+    Raises OutputMismatchError, saying the differences, where the output came from others.
+    """
     from vidalign.store.features import read_features_attributes
 
-    if not item.output.exists():
-        return False
+    if not os.path.lexists(item.output):
+        return None
     found = read_features_attributes(item.output)
-    recipe = extraction.resolved_recipe
     wanted: dict[str, object] = {
         "backbone": extraction.backbone,
         "weights_sha256": extraction.weights_sha256,
         "precision": extraction.place.precision,
+        "dtype": extraction.dtype,
     }
     if item.source.is_file():
         wanted["video_size"] = item.source.stat().st_size
     differences = [
-        f"{key} {found[key]} there, {value} now"
+        f"{key}: {found[key]} / {value}"
         for key, value in wanted.items()
         if found[key] is not None and found[key] != value
     ]
     if found["recipe"] is not None:
-        differences += [f"recipe {line}" for line in found["recipe"].differences(recipe)]
+        differences += [f"recipe {line}" for line in found["recipe"].differences(extraction.resolved_recipe)]
     if differences:
         raise OutputMismatchError(
-            f"{item.output} was made otherwise: {'; '.join(differences)}",
-            hint="choose another folder, or redo it with --overwrite",
+            f"{item.output} was made otherwise (there / now: {'; '.join(differences)})", hint=WAY_OUT
         )
-    return True
+    return found
+
+
+def break_off_warning(video: Path, decoded_until: float | None) -> str:
+    """The line that tells of a video that ends before its end."""
+    until = "an unknown time" if decoded_until is None else f"{decoded_until:.1f} s"
+    return f"{video}: the file breaks off; its pictures end at {until}"
+
+
+def _end_before_work(item: Item, extraction: Extraction) -> ItemResult | None:
+    """The result of an item that needs no work or has failed already."""
+    found = attempt(lambda: finished(item, extraction), item.source)
+    if found is None:
+        return None
+    if isinstance(found, VidalignError):
+        return ItemResult(item.name, "failed", str(item.source), error=found)
+    return ItemResult(
+        item.name, "skipped", str(item.source), str(item.output), truncated=bool(found["truncated"])
+    )
+
+
+def _extract_each(
+    plan: Sequence[tuple[Item, ItemResult | None]],
+    extraction: Extraction,
+    dry_run: bool,
+    progress: Callable[[Item], Progress] | None,
+) -> Iterator[ItemResult]:
+    for item, end in plan:
+        if end is not None:
+            yield end
+        elif dry_run:
+            yield ItemResult(item.name, "planned", str(item.source), str(item.output))
+        else:
+            yield _extract_item(item, extraction, progress(item) if progress else None)
 
 
 def _extract_item(item: Item, extraction: Extraction, progress: Progress | None) -> ItemResult:
@@ -208,41 +232,63 @@ def _extract_item(item: Item, extraction: Extraction, progress: Progress | None)
     features = attempt(work, item.source)
     if isinstance(features, VidalignError):
         return ItemResult(item.name, "failed", str(item.source), error=features)
-    warnings = _warnings(item, features)
-    details = {
-        "clips": len(features.features),
-        "width": int(features.features.shape[1]),
-        "duration": features.duration,
-        "reader": features.reader,
-    }
-    status: Status = "partial" if features.truncated else "done"
-    return ItemResult(item.name, status, str(item.source), str(item.output), None, warnings, details)
-
-
-def _warnings(item: Item, features: Features) -> tuple[str, ...]:
-    if not features.truncated:
-        return ()
-    until = "an unknown time" if features.decoded_until is None else f"{features.decoded_until:.1f} s"
-    return (f"{item.source}: the file breaks off; pictures end at {until}",)
-
-
-def _no_clip(video: Path, reader: VideoReader, recipe: Recipe) -> VideoError:
-    needed = recipe.frames / recipe.fps
-    if reader.truncated:
-        return VideoError(
-            f"{video}: breaks off before the first clip of {needed:g} s", hint="get the file again"
-        )
-    return VideoError(
-        f"{video}: too short for one clip of {needed:g} s by recipe {recipe.name}",
-        hint="use a recipe with tail repeat or zero",
+    broken = bool(features.truncated)
+    return ItemResult(
+        item.name,
+        "partial" if broken else "done",
+        str(item.source),
+        str(item.output),
+        warnings=(break_off_warning(item.source, features.decoded_until),) if broken else (),
+        truncated=broken,
+        details={
+            "clips": len(features.features),
+            "width": int(features.features.shape[1]),
+            "duration": features.duration,
+            "reader": features.reader,
+        },
     )
 
 
-def _peek(values: Iterator[Any]) -> tuple[Any, Iterable[Any]]:
-    first = next(values, None)
+def _encode(
+    reader: VideoReader, extraction: Extraction, progress: Progress | None
+) -> tuple[list[NDArray[np.float32]], list[tuple[float, float]]]:
+    """Batches of features and the times of all clips; decoding runs ahead in a thread of its own."""
+    from vidalign.backbones.encode import encode
+    from vidalign.video.clips import cut_clips
 
-    def chained() -> Iterator[Any]:
-        yield first
-        yield from values
+    times: list[tuple[float, float]] = []
+    with closing(prefetch(lambda: cut_clips(reader, extraction.resolved_recipe), AHEAD)) as clips:
 
-    return first, chained()
+        def pixels() -> Iterator[NDArray[np.uint8]]:
+            for clip in clips:
+                times.append((clip.start, clip.end))
+                yield clip.pixels
+                if progress is not None:
+                    progress(clip.end, reader.info.duration)
+
+        device, precision = extraction.place
+        return list(encode(extraction.model, pixels(), device=device, precision=precision)), times
+
+
+def _as_dtype(values: NDArray[np.float32], dtype: Dtype, video: Path) -> NDArray[Any]:
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        raise VideoError(f"{video}: the model gives NaN or infinity", hint="check its weights")
+    with np.errstate(over="ignore"):
+        result: NDArray[Any] = values.astype(dtype)
+    if not np.isfinite(result).all():
+        raise VideoError(f"{video}: the features are too large for {dtype}", hint="use --dtype float32")
+    return result
+
+
+def _no_clip(video: Path, reader: VideoReader, recipe: Recipe) -> VideoError:
+    needed = f"{recipe.frames / recipe.fps:g} s"
+    if reader.truncated:
+        return VideoError(f"{video} breaks off before its first clip of {needed}", hint="get the file again")
+    if recipe.tail != "drop":
+        return VideoError(f"{video} holds no picture that can be decoded", hint="check that it plays")
+    return VideoError(
+        f"{video} is too short for one clip of {needed} by recipe {recipe.name}",
+        hint="give a --recipe with tail: repeat or zero",
+    )

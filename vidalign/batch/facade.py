@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from vidalign.batch.align import AlignRun, align_pair
-from vidalign.batch.extract import Dtype, Extraction, extract_features
+from vidalign.batch.align import align_pair
+from vidalign.batch.extract import Dtype, Extraction, default_backbone, extract_features
 from vidalign.batch.pairs import single_pair
+from vidalign.batch.settings import AlignRun
 from vidalign.types import Alignment, Features
-from vidalign.weights.cards import get_card
 from vidalign.weights.defaults import default_model
+
+if TYPE_CHECKING:
+    from vidalign.aligners.windowing import Windowing
+    from vidalign.text.sentences import Segmentation
+    from vidalign.text.subtitles import Rolling
+
+log = logging.getLogger(__name__)
 
 StrPath = str | os.PathLike[str]
 
@@ -21,7 +29,7 @@ def extract(
     video: StrPath,
     *,
     backbone: str | None = None,
-    recipe: str | None = None,
+    recipe: StrPath | None = None,
     weights: StrPath | None = None,
     device: str = "auto",
     dtype: Dtype = "float16",
@@ -31,11 +39,9 @@ def extract(
 
     `recipe` is a name or a YAML file, `weights` a checkpoint. Raises VideoError, ModelError, ConfigError.
     """
-    if backbone is None:
-        aligner = get_card(default_model()).aligner
-        backbone = aligner.backbone if aligner else default_model()
+    name = backbone or default_backbone()
     checkpoint = None if weights is None else Path(weights)
-    return extract_features(Path(video), Extraction(backbone, recipe, checkpoint, device, dtype, reader))
+    return extract_features(Path(video), Extraction(name, recipe, checkpoint, device, dtype, reader))
 
 
 def align(
@@ -44,18 +50,42 @@ def align(
     *,
     features: Features | StrPath | None = None,
     model: str | None = None,
-    **settings: Any,
+    weights: StrPath | None = None,
+    scorer: str | None = None,
+    decoder: str | None = None,
+    threshold: float | None = None,
+    windowing: Windowing | None = None,
+    segment: Segmentation = "cue",
+    rolling: Rolling = "auto",
+    encoding: str | None = None,
+    device: str = "auto",
+    reader: str = "auto",
 ) -> Alignment:
     """Align the sentences of `subtitles` with one video, as `vidalign align` does.
 
-    `subtitles` is a file, `track:N`, or None: beside or inside the video. `features` spares the extraction.
-    `settings` are the fields of `vidalign.batch.align.AlignRun`. Raises VideoError, SubtitleError, DataError,
-    ModelError.
+    `subtitles` is a file, `track:N`, or None: beside or inside the video. `features`, a file or in memory,
+    spare the extraction. None elsewhere: what the model's card says. Doubts are logged as warnings. Raises
+    VideoError, SubtitleError, DataError, ModelError, UsageError.
     """
+    run = AlignRun(
+        model=model or default_model(),
+        scorer=scorer,
+        decoder=decoder,
+        threshold=threshold,
+        windowing=windowing,
+        segment=segment,
+        rolling=rolling,
+        encoding=encoding,
+        weights=None if weights is None else Path(weights),
+        device=device,
+        reader=reader,
+    )
     given = None if subtitles is None else os.fspath(subtitles)
+    file = None if features is None or isinstance(features, Features) else Path(features)
+    pair = single_pair(Path(video), given, "-", file)
     if isinstance(features, Features):
-        pair = replace(single_pair(Path(video), given, "-", None), ready=features)
-    else:
-        pair = single_pair(Path(video), given, "-", None if features is None else Path(features))
-    alignment, _ = align_pair(pair, AlignRun(model=model or default_model(), **settings))
-    return alignment
+        pair = replace(pair, ready=features)
+    outcome = align_pair(pair, run)
+    for warning in outcome.warnings:
+        log.warning("%s", warning)
+    return outcome.alignment

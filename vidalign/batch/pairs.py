@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidalign.batch.align import Pair
 from vidalign.batch.report import ItemResult
+from vidalign.batch.settings import Pair
 from vidalign.errors import SubtitleError, UsageError
 from vidalign.store.items import Item, find_items, name_below, place
-from vidalign.text.subtitles.beside import find_subtitles, match_pairs
-from vidalign.text.subtitles.container import text_tracks
+from vidalign.text.subtitles.beside import SubtitleFolder, find_subtitles, track_number
 
 log = logging.getLogger(__name__)
 
@@ -30,67 +31,74 @@ class Found:
 
 
 def single_pair(video: Path, subtitles: str | None, output: str | None, features: Path | None) -> Pair:
-    """One video; raises UsageError on a wrong output, SubtitleError where no subtitles can be found."""
-    path, track = _subtitles(video, subtitles)
-    return Pair(video.name, video, path, _output(video, output), track, features)
+    """One video; raises UsageError on a wrong output or missing subtitles, SubtitleError on doubtful ones."""
+    out = _output(video, output)
+    path, track = _given(video, subtitles) if subtitles is not None else _searched(video)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist", hint="check the name of the subtitles")
+    inputs = {source.resolve() for source in (video, path, features) if source is not None}
+    if out is not None and out.resolve() in inputs:
+        raise UsageError(f"{out} would be written over itself", hint="choose another output")
+    return Pair(video.name, video, path, out, track, features)
 
 
-def folder_pairs(folder: Path, subtitles: str | None, output: Path) -> Found:
-    """Every video below `folder` with the file of the same relative stem below `subtitles` or beside it."""
-    items = find_items([folder], output, suffix=".align.h5")
+def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path | None = None) -> Found:
+    """Every video below `folder` with the file of the same relative stem below `subtitles`, else beside or
+    inside it. Raises UsageError where a folder is none.
+    """
+    items = find_items([folder], output, suffix=".align.h5", root=root)
     if subtitles is not None and not Path(subtitles).is_dir():
-        raise UsageError(f"{folder} is a folder and {subtitles} is not", hint="give the folder of subtitles")
+        raise UsageError(f"{folder} is a folder, {subtitles} is not", hint="give the folder of the subtitles")
+    elsewhere = None if subtitles is None else SubtitleFolder(subtitles)
     pairs, failed = [], []
     for item in items:
         try:
-            found = match_pairs([item.name], subtitles or folder)[0]
-            if found is None:
-                raise SubtitleError("no subtitles with this name", path=str(item.source), hint="see --pairs")
+            path, track = _for_item(item, folder, elsewhere)
         except SubtitleError as error:
             failed.append(ItemResult(item.name, "failed", str(item.source), error=error))
-            continue
-        pairs.append(Pair(item.name, item.source, found, item.output))
+        else:
+            pairs.append(Pair(item.name, item.source, path, item.output, track))
     return Found(tuple(pairs), tuple(failed))
 
 
 def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
-    """The rows of a CSV with the columns video, subtitles and, if wanted, features; paths are its folder's.
+    """The rows of a CSV with the columns video, subtitles and, if wanted, features; paths are its
+    folder's.
 
-    Raises UsageError on a table that cannot be read, an unknown or missing column, or an empty cell.
+    Raises UsageError on a table that cannot be read, an unknown or missing column, an empty cell, or a video
+    that stands there twice.
     """
     rows = _rows(table)
-    videos = [_below(table, row["video"]) for row in rows]
+    videos = [table.parent / row["video"] for row in rows]
+    twice = [video for video, count in Counter(videos).items() if count > 1]
+    if twice:
+        raise UsageError(f"{table}: {twice[0]} stands there twice", hint="one row a video")
     base = root or Path.cwd()
     items = place([(video, name_below(video, base)) for video in videos], output, ".align.h5")
     return Found(tuple(_row_pair(table, row, item) for row, item in zip(rows, items, strict=True)))
 
 
 def _row_pair(table: Path, row: dict[str, str], item: Item) -> Pair:
-    features = row.get("features") or None
-    return Pair(
-        item.name,
-        item.source,
-        _below(table, row["subtitles"]),
-        item.output,
-        features=None if features is None else _below(table, features),
-    )
+    track = track_number(row["subtitles"])
+    subtitles = item.source if track is not None else table.parent / row["subtitles"]
+    features = table.parent / row["features"] if row.get("features") else None
+    return Pair(item.name, item.source, subtitles, item.output, track, features)
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
+    """The cells by column, stripped."""
     try:
-        text = table.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"{table}: {reason}", hint="give a CSV with the columns video,subtitles") from None
-    reader = csv.DictReader(text.splitlines())
-    _check_columns(table, reader.fieldnames or ())
-    rows = []
-    for row in reader:
-        if None in row or not row["video"] or not row["subtitles"]:
-            raise UsageError(
-                f"{table}:{reader.line_num}: needs a video and its subtitles", hint="mend the row"
-            )
-        rows.append({key: value or "" for key, value in row.items()})
+        reader = csv.DictReader(io.StringIO(table.read_text("utf-8-sig"), newline=""), strict=True)
+        _check_columns(table, reader.fieldnames or ())
+        rows: list[dict[str, str]] = []
+        for row in reader:
+            if None in row or not all((row[name] or "").strip() for name in COLUMNS[:2]):
+                wrong = "more cells than columns" if None in row else "a video or its subtitles are missing"
+                raise UsageError(f"{table}:{reader.line_num}: {wrong}", hint="mend the row")
+            rows.append({name: (cell or "").strip() for name, cell in row.items()})
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise UsageError(f"{table} is no CSV table: {reason}", hint="columns: video,subtitles") from None
     if not rows:
         raise UsageError(f"{table}: no pairs", hint="one row a video, under the header video,subtitles")
     return rows
@@ -106,42 +114,53 @@ def _check_columns(table: Path, names: Iterable[str]) -> None:
         )
 
 
-def _below(table: Path, value: str) -> Path:
-    return table.parent / value
+def _given(video: Path, subtitles: str) -> tuple[Path, int | None]:
+    track = track_number(subtitles)
+    return (Path(subtitles), None) if track is None else (video, track)
 
 
-def _subtitles(video: Path, given: str | None) -> tuple[Path, int | None]:
-    if given is not None and given.startswith("track:"):
-        number = given.removeprefix("track:")
-        if not number.isdecimal():
-            raise UsageError(f"{given!r} names no text track", hint="write track:0, track:1, ...")
-        return video, int(number)
-    if given is not None:
-        return Path(given), None
+def _searched(video: Path) -> tuple[Path, int | None]:
+    found = _beside_or_inside(video)
+    if found is None:
+        raise UsageError(
+            f"no subtitles given, none beside {video} and none inside", hint="vidalign align VIDEO SUBTITLES"
+        )
+    path, track = found
+    log.warning("no subtitles given; taking %s", path if track is None else f"track:{track} of {path}")
+    return path, track
+
+
+def _for_item(item: Item, folder: Path, elsewhere: SubtitleFolder | None) -> tuple[Path, int | None]:
+    if elsewhere is None:
+        found = _beside_or_inside(item.source)
+        where = "beside or inside it"
+    else:
+        path = elsewhere.find(item.source.relative_to(folder))
+        found = None if path is None else (path, None)
+        where = f"of the same name in {elsewhere.folder}"
+    if found is None:
+        raise SubtitleError(f"{item.source}: no subtitles {where}", hint="or name them in a --pairs CSV")
+    return found
+
+
+def _beside_or_inside(video: Path) -> tuple[Path, int | None] | None:
+    """A subtitle file beside the video, else the one text track inside it with its number."""
+    from vidalign.text.subtitles.container import only_text_track
+
     beside = find_subtitles(video)
     if beside is not None:
-        log.warning("taking the subtitles beside the video: %s", beside)
         return beside, None
-    tracks: Sequence[object] = text_tracks(video)
-    if len(tracks) == 1:
-        log.warning("taking the text track inside %s", video)
-        return video, 0
-    if tracks:
-        listed = "; ".join(str(track) for track in tracks)
-        raise UsageError(f"{video} holds {len(tracks)} text tracks: {listed}", hint="pick one with track:N")
-    raise UsageError(
-        f"no subtitles given, none beside {video} and none inside", hint="vidalign align VIDEO SUBTITLES"
-    )
+    track = only_text_track(video) if video.is_file() else None
+    return None if track is None else (video, track)
 
 
 def _output(video: Path, given: str | None) -> Path | None:
     if given == "-":
         return None
-    if given is None:
-        return Path(video.name).with_suffix(".align.h5")
-    path = Path(given)
+    own_name = Path(video.name).with_suffix(".align.h5")
+    path = own_name if given is None else Path(given)
     if path.is_dir():
-        return path / Path(video.name).with_suffix(".align.h5")
+        path /= own_name
     if path.suffix.lower() not in OUTPUTS:
         raise UsageError(
             f"{given}: the output's suffix says its format", hint=f"one of {' '.join(OUTPUTS)}, or - for JSON"

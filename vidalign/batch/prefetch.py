@@ -3,61 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from queue import Empty, Full, Queue
+from collections.abc import Callable, Generator, Iterable
+from queue import SimpleQueue
 from typing import TypeVar
 
 Item = TypeVar("Item")
-_WAIT = 0.1
 
 
 class _End:
-    """Closes the queue, with the producer's error if it had one."""
+    """What the producer leaves last: its error, if it had one."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
-def prefetch(produce: Callable[[], Iterable[Item]], ahead: int) -> Iterator[Item]:
-    """Items of `produce()`, made in a thread that runs at most `ahead` items in front.
+def prefetch(produce: Callable[[], Iterable[Item]], ahead: int) -> Generator[Item, None, None]:
+    """Items of `produce()`, made in a thread that is at most `ahead` >= 1 items in front.
 
-    The producer's exception is raised here; when the consumer stops early the thread ends too.
+    The producer's exception is raised here. When the consumer stops, `close()` ends the thread and waits
+    for it, so what the producer reads from can be closed afterwards.
     """
-    queue: Queue[Item | _End] = Queue(maxsize=ahead)
+    made: SimpleQueue[Item | _End] = SimpleQueue()
+    room = threading.Semaphore(ahead - 1)
     stop = threading.Event()
-
-    def put(item: Item | _End) -> bool:
-        while not stop.is_set():
-            try:
-                queue.put(item, timeout=_WAIT)
-            except Full:
-                continue
-            return True
-        return False
 
     def run() -> None:
         error: BaseException | None = None
         try:
             for item in produce():
-                if not put(item):
-                    return
+                made.put(item)
+                room.acquire()
+                if stop.is_set():
+                    break
         except BaseException as caught:
             error = caught
-        put(_End(error))
+        made.put(_End(error))
 
     thread = threading.Thread(target=run, name="vidalign-prefetch", daemon=True)
     thread.start()
     try:
-        while True:
-            try:
-                item = queue.get(timeout=_WAIT)
-            except Empty:
-                continue
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
+        while not isinstance(item := made.get(), _End):
+            room.release()
             yield item
+        if item.error is not None:
+            raise item.error
     finally:
         stop.set()
+        room.release()
         thread.join()

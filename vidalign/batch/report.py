@@ -13,7 +13,10 @@ Status = Literal["done", "partial", "skipped", "failed", "planned"]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One item's end. `skipped`: already done. `details` are further values for `--json`."""
+    """One item's end. `skipped`: already done. `truncated`: made of a video that breaks off.
+
+    `details` are further values for `--json`.
+    """
 
     item: str
     status: Status
@@ -21,6 +24,7 @@ class ItemResult:
     output: str = ""
     error: VidalignError | None = None
     warnings: tuple[str, ...] = ()
+    truncated: bool = False
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -32,6 +36,8 @@ class ItemResult:
             "output": self.output or None,
             **self.details,
         }
+        if self.truncated:
+            record["truncated"] = True
         if self.warnings:
             record["warnings"] = list(self.warnings)
         if self.error is not None:
@@ -40,7 +46,7 @@ class ItemResult:
 
 
 class Report:
-    """Counts results; `exit_code` is 0, or 1 if an item failed (with `strict` also for partial ones).
+    """Counts results; `exit_code` is 0, or 1 if an item failed (with `strict` also for truncated ones).
 
     It is 3 where every failure is a confidence below the one asked for.
     """
@@ -48,11 +54,13 @@ class Report:
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
         self._counts: Counter[Status] = Counter()
+        self._truncated = 0
         self._unsure = 0
 
     def add(self, result: ItemResult) -> None:
         """Count one result."""
         self._counts[result.status] += 1
+        self._truncated += result.truncated
         self._unsure += isinstance(result.error, LowConfidenceError)
 
     @property
@@ -63,7 +71,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The code that a process should end with."""
-        failed = self._counts["failed"] + (self._counts["partial"] if self._strict else 0)
+        failed = self._counts["failed"] + (self._truncated if self._strict else 0)
         if failed and failed == self._unsure:
             return LowConfidenceError.exit_code
         return int(failed > 0)
@@ -80,5 +88,5 @@ class Report:
         total = self._counts.total()
         text = f"{total} item{'' if total == 1 else 's'}: " + (", ".join(parts) or "nothing to do")
         if total > 1 and self._counts["failed"] == total:
-            text += "; everything failed, which points to the set-up and not to the files"
+            text += "; all of them failed, so look at the set-up before the files"
         return text

@@ -9,9 +9,13 @@ from typing import Any
 from vidalign.types import Alignment
 from vidalign.weights.cache import how_to_get, missing_roles
 from vidalign.weights.cards import ModelCard, get_card, list_cards
+from vidalign.weights.defaults import BUNDLED
 
 KNOWN_ENOUGH = 0.5
 """Below this share of known words the user is warned."""
+
+KNOWS_MORE = "tan-htm370k"
+"""The model to recommend to those who have only the bundled one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +60,24 @@ def summarise(alignment: Alignment) -> Summary:
     )
 
 
-def vocabulary_warning(known: float | None, card: ModelCard) -> str:
-    """A warning when most words are unknown to the model, with the models that know more; else ''."""
-    if known is None or known >= KNOWN_ENOUGH:
+def vocabulary_warning(known: float, card: ModelCard) -> str:
+    """A warning when most words are unknown to the model, with the models that know more; else ''.
+
+    `known` is the share of the transcript's words in the model's dictionary.
+    """
+    if known >= KNOWN_ENOUGH:
         return ""
-    text = f"{1 - known:.0%} of the words are outside the dictionary of {card.name}: its result means nothing"
-    others = [
-        c for c in list_cards() if c.aligner is not None and c.name != card.name and card.name == "mini"
-    ]
-    here = [c.name for c in others if not missing_roles(c) and not missing_roles(get_card(_backbone(c)))]
+    text = f"{1 - known:.0%} of the words are outside the dictionary of {card.name}: its result means little"
+    if card.name != BUNDLED:
+        return text
+    others = [other for other in list_cards() if other.aligner is not None and other.name != card.name]
+    here = [f"--model {other.name}" for other in others if _is_here(other)]
     if here:
-        return f"{text}; installed models that know more: {', '.join(f'--model {name}' for name in here)}"
-    if others:
-        return f"{text}; a model that knows more: {how_to_get(get_card('tan-htm370k'))}"
-    return text
+        return f"{text}; installed models that know more: {', '.join(here)}"
+    return f"{text}; a model that knows more: {how_to_get(get_card(KNOWS_MORE))}"
 
 
-def _backbone(card: ModelCard) -> str:
-    return card.aligner.backbone if card.aligner is not None else card.name
+def _is_here(card: ModelCard) -> bool:
+    """Whether all that aligning with it needs is on this machine."""
+    backbone = card.name if card.aligner is None else card.aligner.backbone
+    return not missing_roles(card) and not missing_roles(backbone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from vidalign.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from vidalign.batch.align import AlignRun
     from vidalign.batch.pairs import Found
+    from vidalign.batch.report import ItemResult
+    from vidalign.batch.settings import AlignRun
     from vidalign.cli.output import Talk
+    from vidalign.types import Alignment
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -112,12 +115,8 @@ def align(video: Path | None, subtitles: str | None, talk: Talk, **given: Any) -
     track; track:N picks one of several. With folders, or --pairs, many are aligned into the folder -o.
     Prints the path of each alignment file.
     """
-    from vidalign.cli.notice import notice
-
     found = _find(video, subtitles, given)
     run = _run(given)
-    _ = run.spec
-    notice(run.model, talk)
     code = _align_all(found, run, talk, given)
     if code:
         raise SystemExit(code)
@@ -127,30 +126,29 @@ def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> F
     from vidalign.batch.pairs import Found, csv_pairs, folder_pairs, single_pair
     from vidalign.errors import UsageError
 
-    output = given["output"]
-    if given["pairs"] is not None or (video is not None and video.is_dir()):
-        if given["features"] is not None:
+    table, output, features = given["pairs"], given["output"], given["features"]
+    if table is not None and video is not None:
+        raise UsageError("give either a video or --pairs, not both", hint="try 'vidalign align --help'")
+    if table is not None or (video is not None and video.is_dir()):
+        if features is not None:
             raise UsageError("--features goes with one video", hint="use --pairs with a column features")
         if output is None or output == "-":
             raise UsageError("many videos need a folder for their alignments", hint="add -o DIR")
-        if given["pairs"] is not None:
-            if video is not None:
-                raise UsageError("give either a video or --pairs, not both", hint="vidalign align --help")
-            return csv_pairs(given["pairs"], Path(output), given["root"])
-        assert video is not None
-        return folder_pairs(video, subtitles, Path(output))
+        if video is None:
+            return csv_pairs(table, Path(output), given["root"])
+        return folder_pairs(video, subtitles, Path(output), given["root"])
     if video is None:
         raise UsageError(
-            "what shall be aligned?", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
+            "there is nothing to align", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
         )
-    if given["features"] is None and not video.exists():
-        raise UsageError(f"{video}: no such file", hint="check the path, or give --features")
-    return Found((single_pair(video, subtitles, output, given["features"]),))
+    if features is None and not video.exists():
+        raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
+    return Found((single_pair(video, subtitles, output, features),))
 
 
 def _run(given: dict[str, Any]) -> AlignRun:
     from vidalign.aligners.windowing import Windowing
-    from vidalign.batch.align import AlignRun
+    from vidalign.batch.settings import AlignRun
     from vidalign.weights.defaults import default_model
 
     plain = ("scorer", "decoder", "threshold", "min_confidence", "segment", "rolling", "encoding", "matrix")
@@ -165,31 +163,42 @@ def _run(given: dict[str, Any]) -> AlignRun:
 def _align_all(found: Found, run: AlignRun, talk: Talk, given: dict[str, Any]) -> int:
     from vidalign.batch.align import align_pairs
     from vidalign.batch.report import Report
-    from vidalign.batch.verdict import summarise
-    from vidalign.cli.items import meter_for, tell
-    from vidalign.cli.output import emit
-    from vidalign.store.alignments import alignment_to_json
+    from vidalign.cli.items import meter_for
+    from vidalign.cli.notice import notice
 
     report = Report()
-    for failed in found.failed:
-        report.add(failed)
-        tell(failed, talk, as_json=given["as_json"])
     with meter_for(talk, len(found.pairs)) as begin:
-        for result, alignment in align_pairs(
+        aligned = align_pairs(
             found.pairs,
             run,
             overwrite=given["overwrite"],
-            fail_fast=given["fail_fast"],
             dry_run=given["dry_run"],
             progress=lambda pair: begin(pair.name),
-        ):
+        )
+        notice(run.model, talk)
+        for result, alignment in chain(((failed, None) for failed in found.failed), aligned):
             report.add(result)
-            if alignment is not None:
-                talk.say(f"{result.item}: {summarise(alignment)}")
-            if alignment is not None and not result.output:
-                emit(alignment_to_json(alignment, matrix=run.matrix))
-            else:
-                tell(result, talk, as_json=given["as_json"])
+            _tell(result, alignment, run, talk, as_json=given["as_json"])
+            if given["fail_fast"] and report.exit_code:
+                break
     if len(found.pairs) + len(found.failed) > 1 or not report.worked:
         talk.say(str(report))
     return report.exit_code
+
+
+def _tell(
+    result: ItemResult, alignment: Alignment | None, run: AlignRun, talk: Talk, *, as_json: bool
+) -> None:
+    """The verdict to stderr; to stdout the path, the JSON record, or (-o -) the alignment itself."""
+    from vidalign.batch.verdict import summarise
+    from vidalign.cli.items import tell, tell_doubts
+    from vidalign.cli.output import emit_json
+    from vidalign.store.alignments import alignment_to_json
+
+    if alignment is not None:
+        talk.say(f"{result.item}: {summarise(alignment)}")
+    if alignment is not None and result.error is None and not result.output:
+        tell_doubts(result, talk)
+        emit_json(alignment_to_json(alignment, matrix=run.matrix))
+    else:
+        tell(result, talk, as_json=as_json)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -89,64 +90,78 @@ def extract(
     SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin. Finished videos are
     skipped, bad ones named and passed over. Prints the path of each finished file.
     """
-    from vidalign.batch.extract import Extraction
-    from vidalign.batch.report import Report
+    from vidalign.batch.extract import Extraction, default_backbone
     from vidalign.errors import UsageError
-    from vidalign.weights.cards import get_card
-    from vidalign.weights.defaults import default_model
 
-    if not backbones:
-        aligner = get_card(default_model()).aligner
-        backbones = (aligner.backbone,) if aligner else (default_model(),)
-    if weights is not None and len(backbones) > 1:
+    names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
+    if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
-    plan = []
-    for name in dict.fromkeys(backbones):
-        extraction = Extraction(name, recipe, weights, device, dtype, reader)
-        extraction.check()
-        below = folder / name if len(backbones) > 1 else folder
-        plan.append((extraction, _items(sources, below, root)))
-    report = Report(strict=strict)
-    for extraction, items in plan:
-        _run(extraction, items, report, talk, overwrite, fail_fast, dry_run, as_json)
+    listed = _listed(sources)
+    plan = [
+        Planned(
+            Extraction(name, recipe, weights, device, dtype, reader),
+            _items(sources, listed, folder / name if len(names) > 1 else folder, root),
+        )
+        for name in names
+    ]
+    report = _run(plan, talk, Manners(overwrite, fail_fast, strict, dry_run, as_json))
     talk.say(str(report))
     if report.exit_code:
         raise SystemExit(report.exit_code)
 
 
-def _items(sources: Sequence[str], folder: Path, root: Path | None) -> list[Item]:
-    from vidalign.store.items import find_items, read_paths
+class Planned(NamedTuple):
+    """What one backbone does."""
 
-    listed: list[str] = []
-    if "-" in sources:
-        listed = read_paths(sys.stdin.buffer.read())
+    extraction: Extraction
+    items: list[Item]
+
+
+class Manners(NamedTuple):
+    """How the run treats what is there, what fails, and who listens."""
+
+    overwrite: bool
+    fail_fast: bool
+    strict: bool
+    dry_run: bool
+    as_json: bool
+
+
+def _listed(sources: Sequence[str]) -> list[str]:
+    from vidalign.store.items import read_paths
+
+    return read_paths(sys.stdin.buffer.read()) if "-" in sources else []
+
+
+def _items(sources: Sequence[str], listed: list[str], folder: Path, root: Path | None) -> list[Item]:
+    from vidalign.store.items import find_items
+
     return find_items(sources, folder, root=root, stdin=listed)
 
 
-def _run(
-    extraction: Extraction,
-    items: Sequence[Item],
-    report: Report,
-    talk: Talk,
-    overwrite: bool,
-    fail_fast: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def _run(plan: Sequence[Planned], talk: Talk, manners: Manners) -> Report:
     from vidalign.batch.extract import extract_items
+    from vidalign.batch.report import Report
     from vidalign.cli.items import meter_for, tell
     from vidalign.cli.notice import notice
 
-    notice(extraction.backbone, talk)
-    with meter_for(talk, len(items)) as begin:
-        results = extract_items(
-            items,
-            extraction,
-            overwrite=overwrite,
-            fail_fast=fail_fast,
-            dry_run=dry_run,
-            progress=lambda item: begin(item.name),
-        )
-        for result in results:
+    report = Report(strict=manners.strict)
+    with meter_for(talk, sum(len(planned.items) for planned in plan)) as begin:
+        checked = [
+            extract_items(
+                items,
+                extraction,
+                overwrite=manners.overwrite,
+                dry_run=manners.dry_run,
+                progress=lambda item: begin(item.name),
+            )
+            for extraction, items in plan
+        ]
+        for extraction, _ in plan:
+            notice(extraction.backbone, talk)
+        for result in chain.from_iterable(checked):
             report.add(result)
-            tell(result, talk, as_json=as_json)
+            tell(result, talk, as_json=manners.as_json)
+            if manners.fail_fast and report.exit_code:
+                break
+    return report

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vidalign.cli.output import Talk, emit
+from vidalign.cli.output import Talk, emit_json, emit_path
 
 if TYPE_CHECKING:
     from vidalign.batch.report import ItemResult
@@ -31,13 +31,18 @@ def meter_for(talk: Talk, total: int) -> Iterator[Callable[[str], Progress]]:
 
 def tell(result: ItemResult, talk: Talk, *, as_json: bool) -> None:
     """Data to stdout (a finished item's path, or every item as JSON), warnings and errors to stderr."""
+    tell_doubts(result, talk)
+    if as_json:
+        emit_json(result.as_json())
+    elif result.status == "planned":
+        talk.say(f"would write {result.output}")
+    elif result.output and result.status != "failed":
+        emit_path(result.output)
+
+
+def tell_doubts(result: ItemResult, talk: Talk) -> None:
+    """An item's warnings and error to stderr."""
     for warning in result.warnings:
         talk.warn(warning)
     if result.error is not None:
         talk.error(result.error)
-    if as_json:
-        emit(result.as_json())
-    elif result.status == "planned":
-        talk.say(f"would write {result.output}")
-    elif result.output and result.status != "failed":
-        emit(result.output)

@@ -190,14 +190,15 @@ def verify(names: tuple[str, ...], as_json: bool, talk: Talk) -> None:
 def _checks() -> Checks:
     """What the networks and the tokenizer say about a model's files."""
     from vidalign.aligners import registry as aligners
-    from vidalign.backbones import registry as backbones
+    from vidalign.backbones.registry import state_shapes
+    from vidalign.backbones.spec import backbone_spec
     from vidalign.text.words import load_dictionary
     from vidalign.weights.add import Checks
 
     def shapes(card: ModelCard, role: str) -> dict[str, tuple[int, ...]]:
         if role == "aligner" and card.aligner is not None:
             return aligners.state_shapes(card.aligner)
-        return backbones.state_shapes(backbones.backbone_spec(card))
+        return state_shapes(backbone_spec(card))
 
     return Checks(shapes, load_dictionary)
 

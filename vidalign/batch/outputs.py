@@ -1,0 +1,25 @@
+"""What must hold of output files before any work begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from vidalign.errors import UsageError
+
+WAY_OUT = "choose another output, or redo it with --overwrite"
+"""What to do about an output that was made otherwise."""
+
+
+def check_writable(outputs: Iterable[Path]) -> None:
+    """Raise UsageError unless the folder of every output can be written, or made in one that can."""
+    for folder in dict.fromkeys(output.parent for output in outputs):
+        try:
+            above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        except OSError as error:
+            raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
+        if not above.is_dir():
+            raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint="choose another")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot write into {folder}: no permission to write {above}")

@@ -1,0 +1,133 @@
+"""What is aligned (a pair) and how (a run): what `vidalign align` passes on to the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vidalign.aligners.spec import aligner_spec
+from vidalign.batch.extract import Dtype, Extraction
+from vidalign.store.items import Item
+from vidalign.text.sentences import Segmentation, make_transcript
+from vidalign.text.subtitles import Rolling, SubtitleFile, read_subtitles
+from vidalign.types import Features, Transcript
+from vidalign.weights.cards import AlignerSpec, get_card
+
+if TYPE_CHECKING:
+    from vidalign.aligners.registry import Aligner
+    from vidalign.aligners.windowing import Windowing
+
+Unaligned = Literal["keep", "drop", "mark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One video with its subtitles: a file, or text track `track` of the video itself.
+
+    `features` is a features file to use instead of the video, `ready` such features in memory, `kept` where
+    the features made on the way are kept and looked for. `output` None: nothing is written.
+    """
+
+    name: str
+    video: Path
+    subtitles: Path
+    output: Path | None
+    track: int | None = None
+    features: Path | None = None
+    ready: Features | None = None
+    kept: Item | None = None
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the video itself is not read."""
+        return self.features is not None or self.ready is not None
+
+
+@dataclass(frozen=True)
+class AlignRun:
+    """How pairs are aligned; None means what the model's card says."""
+
+    model: str
+    scorer: str | None = None
+    decoder: str | None = None
+    threshold: float | None = None
+    min_confidence: float | None = None
+    windowing: Windowing | None = None
+    segment: Segmentation = "cue"
+    rolling: Rolling = "auto"
+    encoding: str | None = None
+    matrix: bool = True
+    unaligned: Unaligned = "keep"
+    weights: Path | None = None
+    device: str = "auto"
+    reader: str = "auto"
+    save_features: Path | None = None
+    features_dtype: Dtype = "float16"
+
+    @cached_property
+    def spec(self) -> AlignerSpec:
+        """The card's aligner part; raises ModelError."""
+        return aligner_spec(get_card(self.model), self.scorer)
+
+    @cached_property
+    def extraction(self) -> Extraction:
+        """How the features that the model needs are made; the plain similarity uses one network for both."""
+        return Extraction(
+            backbone=self.spec.backbone,
+            recipe=self.spec.recipe,
+            weights=self.weights if self.spec.scorer == "similarity" else None,
+            device=self.device,
+            dtype=self.features_dtype,
+            reader=self.reader,
+        )
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the scorer's weights; raises ModelError where they are missing."""
+        from vidalign.weights.cache import file_sha256, hash_file
+
+        if self.spec.scorer == "similarity":
+            return self.extraction.weights_sha256
+        if self.weights is not None:
+            return hash_file(self.weights)
+        return file_sha256(get_card(self.model), "aligner")
+
+    @cached_property
+    def aligner(self) -> Aligner:
+        """The scorer, loaded at the first use."""
+        from vidalign.aligners.registry import load_aligner
+
+        return load_aligner(self.model, self.weights, scorer=self.scorer, device=self.extraction.place.device)
+
+    def check(self) -> None:
+        """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later."""
+        from vidalign.aligners.decoders import get_decoder
+        from vidalign.weights.cache import locate
+
+        get_decoder(self.decoder or self.spec.decoder)
+        _ = self.extraction.place, self.weights_sha256
+        words = get_card(self.spec.backbone if self.spec.scorer == "similarity" else self.model)
+        locate(words, "vocab" if self.spec.text == "bert" else "dictionary")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What was read of a pair before any model ran."""
+
+    subtitles: SubtitleFile
+    transcript: Transcript
+
+
+def read_inputs(pair: Pair, run: AlignRun) -> Inputs:
+    """Subtitles and transcript of a pair; raises SubtitleError."""
+    if pair.track is not None:
+        from vidalign.text.subtitles.container import read_text_track
+
+        file = read_text_track(pair.video, pair.track, rolling=run.rolling)
+    else:
+        file = read_subtitles(
+            pair.subtitles, encoding=run.encoding, rolling=run.rolling, video=pair.video.stem
+        )
+    return Inputs(file, make_transcript(file, run.segment))
