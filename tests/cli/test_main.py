@@ -152,8 +152,6 @@ def test_wrong_usage_is_one_line_and_2(
         ),
         (LowConfidenceError("too low"), 3, "too low"),
         (VideoError("two\nlines \x1b[31m"), 1, r"two lines \x1b[31m"),
-        (click.Abort(), 130, "interrupted"),
-        (KeyboardInterrupt(), 130, "interrupted"),
         (click.ClickException("Plain"), 1, "plain"),
     ],
 )
@@ -166,6 +164,14 @@ def test_errors_end_in_one_line_and_their_code(
 ) -> None:
     assert ending(raising(error)) == code
     assert capsys.readouterr().err == f"vidalign: error: {said}\n"
+
+
+@pytest.mark.parametrize("error", [click.Abort(), KeyboardInterrupt()])
+def test_an_interruption_is_no_error(
+    ending: Callable[[Callable[[], object]], int], error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(raising(error)) == 130
+    assert capsys.readouterr().err == "vidalign: interrupted\n"
 
 
 def test_codes_of_commands_pass(ending: Callable[[Callable[[], object]], int]) -> None:

@@ -102,7 +102,8 @@ def main(args: Sequence[str]) -> int:
         _traceback_if_wanted(error)
         return _tell(error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        return _tell("interrupted", "", INTERRUPTED)
+        _say("vidalign: interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
 
@@ -144,9 +145,13 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _tell(message: str, hint: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        click.echo(error_line(message, hint), err=True, color=color_choice())
+    _say(error_line(message, hint))
     return code
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True, color=color_choice())
 
 
 def _traceback_if_wanted(error: VidalignError) -> None:
