@@ -22,6 +22,8 @@ Pixels = NDArray[np.uint8]
 UNIT = 1024
 SUB = 16
 OPAQUE = 256
+ROOM = 52 * SUB
+"""How far from its place an object may reach, so that it stays in the centre square."""
 
 _SINE = tuple(round(UNIT * math.sin(math.radians(degree))) for degree in range(360))
 _NOISE_TILES = 8
@@ -82,23 +84,23 @@ def _between(start: int, end: int, progress: int) -> int:
 
 def _travel(dx: int, dy: int) -> Callable[[int, int, int], list[Pose]]:
     def move(frame: int, radius: int, pace: int) -> list[Pose]:
-        reach = 52 * SUB - radius
-        place = _between(-reach, reach, _cycle(frame, pace))
-        return [Pose(dx * place, dy * place, radius)]
+        moved = radius * 4 // 5
+        place = _between(moved - ROOM, ROOM - moved, _cycle(frame, pace))
+        return [Pose(dx * place, dy * place, moved)]
 
     return move
 
 
 def _spin(frame: int, radius: int, pace: int) -> list[Pose]:
-    return [Pose(0, 0, radius * 5 // 4, angle=(8 + 2 * pace) * frame)]
+    return [Pose(0, 0, radius * 6 // 5, angle=(8 + 2 * pace) * frame)]
 
 
 def _grow(frame: int, radius: int, pace: int) -> list[Pose]:
-    return [Pose(0, 0, _between(radius * 2 // 5, radius * 3 // 2, _cycle(frame, pace)))]
+    return [Pose(0, 0, _between(radius // 2, radius * 7 // 5, _cycle(frame, pace)))]
 
 
 def _shrink(frame: int, radius: int, pace: int) -> list[Pose]:
-    return [Pose(0, 0, _between(radius * 3 // 2, radius * 2 // 5, _cycle(frame, pace)))]
+    return [Pose(0, 0, _between(radius * 7 // 5, radius // 2, _cycle(frame, pace)))]
 
 
 def _apart(radius: int, progress: int) -> list[Pose]:
@@ -106,8 +108,8 @@ def _apart(radius: int, progress: int) -> list[Pose]:
     spread = max(progress - UNIT // 5, 0) * 5 // 4
     if not spread:
         return [Pose(0, 0, radius)]
-    half = radius * 3 // 4
-    distance = _between(0, 30 * SUB, spread)
+    half = radius * 2 // 3
+    distance = _between(0, ROOM - half, spread)
     return [Pose(-distance, 0, half), Pose(distance, 0, half)]
 
 
@@ -120,24 +122,25 @@ def _merge(frame: int, radius: int, pace: int) -> list[Pose]:
 
 
 def _fill(frame: int, radius: int, pace: int) -> list[Pose]:
-    return [Pose(0, 0, radius * 5 // 4, full=_cycle(frame, pace))]
+    return [Pose(0, 0, radius * 6 // 5, full=_cycle(frame, pace))]
 
 
 def _vanish(frame: int, radius: int, pace: int) -> list[Pose]:
     left = max(UNIT - _cycle(frame, pace) * 5 // 4, 0)
-    return [Pose(0, 0, radius * 5 // 4, opacity=OPAQUE * left // UNIT)]
+    return [Pose(0, 0, radius * 6 // 5, opacity=OPAQUE * left // UNIT)]
 
 
 def _blink(frame: int, radius: int, pace: int) -> list[Pose]:
     half = 3 + pace // 2
-    return [Pose(0, 0, radius * 5 // 4, opacity=OPAQUE if frame // half % 2 == 0 else 0)]
+    return [Pose(0, 0, radius * 6 // 5, opacity=OPAQUE if frame // half % 2 == 0 else 0)]
 
 
 def _bounce(frame: int, radius: int, pace: int) -> list[Pose]:
     period = 9 + pace
     phase = UNIT * (frame % period) // period
     height = 4 * phase * (UNIT - phase) // UNIT
-    return [Pose(0, _between(50 * SUB - radius, radius - 46 * SUB, height), radius)]
+    hopping = radius * 4 // 5
+    return [Pose(0, _between(ROOM - hopping, hopping - ROOM, height), hopping)]
 
 
 _ACTION_POSES: dict[str, Callable[[int, int, int], list[Pose]]] = {

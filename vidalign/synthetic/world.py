@@ -120,9 +120,9 @@ ACTIONS: Mapping[str, tuple[Phrase, ...]] = {
 }
 
 SIZES: Mapping[str, tuple[int, tuple[str, ...]]] = {
-    "small": (20, ("small", "little")),
-    "medium": (25, ()),
-    "large": (30, ("large", "big")),
+    "small": (26, ("small", "little")),
+    "medium": (31, ()),
+    "large": (36, ("large", "big")),
 }
 """Radius of the object in pixels and the words for it."""
 
