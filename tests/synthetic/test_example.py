@@ -1,0 +1,77 @@
+"""The committed example is what it says it is; how well the bundled model aligns it is tested elsewhere."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import yaml
+
+from vidalign.synthetic.drawing import draw_frames
+from vidalign.synthetic.encoding import rgb_to_yuv420
+from vidalign.synthetic.generate import Sample, draw_sample, webvtt
+from vidalign.synthetic.narration import in_place
+from vidalign.synthetic.truth import TruthRow, read_truth
+from vidalign.synthetic.world import WorldSettings
+from vidalign.text.subtitles import read_subtitles
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SEED = 20260001
+SECONDS = 170
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return draw_sample(SEED, 0, WorldSettings(seconds=SECONDS))
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[TruthRow]:
+    return read_truth(EXAMPLES / "howto.truth.json")["howto"]
+
+
+def test_it_is_small() -> None:
+    parts = ("howto.mp4", "howto.vtt", "howto.truth.json")
+    assert sum((EXAMPLES / part).stat().st_size for part in parts) < 2_000_000
+
+
+def test_cues_and_truth_belong_together(rows: list[TruthRow]) -> None:
+    cues = read_subtitles(EXAMPLES / "howto.vtt").cues
+    assert len(cues) >= 24
+    assert [cue.plain for cue in cues] == [row.text for row in rows]
+    assert len(rows) / 3 <= sum(row.alignable for row in rows) <= len(rows) / 2
+
+
+def test_subtitle_times_as_they_stand_miss(rows: list[TruthRow]) -> None:
+    cues = read_subtitles(EXAMPLES / "howto.vtt").cues
+    hits = []
+    for cue, row in zip(cues, rows, strict=True):
+        if row.alignable:
+            assert cue.start is not None
+            assert cue.end is not None
+            hits.append(in_place((cue.start + cue.end) / 2000, row.start, row.end))
+    assert sum(hits) <= 0.4 * len(hits)
+
+
+def test_the_stated_seed_makes_it(sample: Sample, rows: list[TruthRow]) -> None:
+    assert sample.truth == rows
+    assert webvtt(sample.narration) == (EXAMPLES / "howto.vtt").read_text("utf-8")
+    assert str(SEED) in (EXAMPLES / "README.md").read_text("utf-8")
+
+
+def test_the_video_shows_what_the_seed_draws(sample: Sample) -> None:
+    with av.open(str(EXAMPLES / "howto.mp4")) as container:
+        decoded = [frame.to_ndarray() for frame in islice(container.decode(video=0), 60)]
+    for drawn, shown in zip(draw_frames(sample.plan), decoded, strict=False):
+        error = np.abs(rgb_to_yuv420(drawn).astype(int) - shown).mean()
+        assert error < 4
+
+
+def test_the_example_was_not_trained_on() -> None:
+    config = yaml.safe_load((EXAMPLES / "recipes" / "mini" / "mini.yaml").read_text("utf-8"))
+    seeds = [world["seed"] for worlds in config["worlds"].values() for world in worlds]
+    assert len(seeds) == len(set(seeds))
+    assert SEED not in seeds
