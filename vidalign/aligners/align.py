@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +15,6 @@ from vidalign.errors import DataError
 from vidalign.types import Alignment, Features, Transcript
 from vidalign.weights.cards import ModelCard, get_card
 from vidalign.weights.recipes import get_recipe
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +44,6 @@ def align_features(
     aligned = (worth.values >= threshold) & scored
     segments = decode(scores.similarity, features.times)
     segments[~aligned] = np.nan
-    if worth.kind == "rank":
-        log.warning(
-            "alignability is only the rank within this video: %s has no calibration for scorer %s",
-            aligner.card.name,
-            aligner.scorer.name,
-        )
     return Alignment(
         similarity=scores.similarity,
         alignability=worth.values,

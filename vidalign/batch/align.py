@@ -14,7 +14,7 @@ from vidalign.batch.extract import Progress, break_off_warning, extract_features
 from vidalign.batch.outputs import check_writable
 from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
-from vidalign.batch.verdict import summarise, vocabulary_warning
+from vidalign.batch.verdict import KNOWN_ENOUGH, summarise, vocabulary_warning
 from vidalign.errors import LowConfidenceError, VidalignError
 from vidalign.store.items import place
 from vidalign.types import Alignment, Features
@@ -76,13 +76,8 @@ def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> O
         subtitles=pair.subtitles.name + track,
         notice=f"{card.name} knows: {card.knows}",
     )
-    known = run.aligner.scorer.known_words(alignment.sentences)
-    warnings = (
-        *inputs.transcript.warnings,
-        *_doubts(pair, features),
-        *((vocabulary_warning(known, card),) if known is not None else ()),
-    )
-    return Outcome(alignment, inputs, tuple(filter(None, warnings)), bool(features.truncated))
+    warnings = (*inputs.transcript.warnings, *_doubts(pair, features, alignment, run))
+    return Outcome(alignment, inputs, warnings, bool(features.truncated))
 
 
 def _with_kept_features(pairs: Sequence[Pair], run: AlignRun) -> list[Pair]:
@@ -175,9 +170,17 @@ def _features(pair: Pair, run: AlignRun, progress: Progress | None) -> Features:
     return features
 
 
-def _doubts(pair: Pair, features: Features) -> Iterator[str]:
-    """Warnings about features that may not be what the user thinks."""
+def _doubts(pair: Pair, features: Features, alignment: Alignment, run: AlignRun) -> Iterator[str]:
+    """Warnings about inputs and results that may not be what the user thinks."""
     if features.truncated:
         yield break_off_warning(pair.video, features.decoded_until)
     if pair.has_features and features.video is not None and Path(features.video).stem != pair.video.stem:
-        yield f"the features are those of {features.video}, taken for {pair.video.name}"
+        yield f"{pair.video}: the features given are those of {features.video}"
+    if alignment.alignability_kind == "rank":
+        yield (
+            f"{pair.video}: alignability is only the rank within this video, "
+            f"as {run.model} has no calibration for the scorer {alignment.scorer}"
+        )
+    known = run.aligner.scorer.known_words(alignment.sentences)
+    if known is not None and known < KNOWN_ENOUGH:
+        yield f"{pair.subtitles}: {vocabulary_warning(known, get_card(run.model))}"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vidalign.batch.outputs import WAY_OUT
+from vidalign.batch.outputs import WAY_OUT, in_the_way
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
 from vidalign.errors import OutputMismatchError
 from vidalign.types import Alignment, Cue
@@ -29,7 +29,8 @@ def finished(pair: Pair, run: AlignRun) -> Alignment | None:
         raise OutputMismatchError(
             f"{pair.output} is there already and does not say how it was made", hint=WAY_OUT
         )
-    found = read_alignment(pair.output)
+    with in_the_way():
+        found = read_alignment(pair.output)
     settings = _settings(found, pair, run)
     differences = [f"{name}: {there} / {now}" for name, there, now in settings if there != now]
     transcript = read_inputs(pair, run).transcript

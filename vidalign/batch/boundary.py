@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TypeVar
 
 from vidalign.errors import UsageError, VidalignError
 
-log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -19,7 +17,7 @@ class InternalError(VidalignError):
 
 
 def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
-    """`work()`, or the error that the item `source` failed with.
+    """`work()`, or the error that the item `source` failed with, its message naming the item.
 
     Errors of usage end the run, and with VIDALIGN_DEBUG=1 unforeseen ones do too.
     """
@@ -28,9 +26,11 @@ def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
     except UsageError:
         raise
     except VidalignError as error:
+        if str(source) not in error.message:
+            error.message = f"{source}: {error.message}"
         return error
     except Exception as error:
-        if os.environ.get("VIDALIGN_DEBUG") == "1":
+        if os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0"):
             raise
         reason = " ".join(str(error).split()) or "no message"
         return InternalError(

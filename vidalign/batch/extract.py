@@ -15,7 +15,7 @@ from vidalign._version import __version__
 from vidalign.backbones.spec import backbone_spec, check_recipe
 from vidalign.batch.boundary import attempt
 from vidalign.batch.device import Place, choose_place
-from vidalign.batch.outputs import WAY_OUT, check_writable
+from vidalign.batch.outputs import WAY_OUT, check_writable, in_the_way
 from vidalign.batch.prefetch import prefetch
 from vidalign.batch.report import ItemResult
 from vidalign.errors import OutputMismatchError, VidalignError, VideoError
@@ -165,7 +165,8 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
 
     if not os.path.lexists(item.output):
         return None
-    found = read_features_attributes(item.output)
+    with in_the_way():
+        found = read_features_attributes(item.output)
     wanted: dict[str, object] = {
         "backbone": extraction.backbone,
         "weights_sha256": extraction.weights_sha256,

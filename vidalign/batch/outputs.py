@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from vidalign.errors import UsageError
+from vidalign.errors import StoreError, UsageError
 
-WAY_OUT = "choose another output, or redo it with --overwrite"
-"""What to do about an output that was made otherwise."""
+WAY_OUT = "choose another output, or replace it with --overwrite"
+"""What to do about an output that is in the way."""
 
 
 def check_writable(outputs: Iterable[Path]) -> None:
@@ -23,3 +24,12 @@ def check_writable(outputs: Iterable[Path]) -> None:
             raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint="choose another")
         if not os.access(above, os.W_OK | os.X_OK):
             raise UsageError(f"cannot write into {folder}: no permission to write {above}")
+
+
+@contextmanager
+def in_the_way() -> Iterator[None]:
+    """Says of a file that cannot be read what to do when it lies where an output belongs."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(error.message, hint=WAY_OUT) from error

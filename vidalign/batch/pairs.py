@@ -115,7 +115,10 @@ def _check_columns(table: Path, names: Iterable[str]) -> None:
 
 
 def _given(video: Path, subtitles: str) -> tuple[Path, int | None]:
-    track = track_number(subtitles)
+    try:
+        track = track_number(subtitles)
+    except SubtitleError as error:
+        raise UsageError(error.message, hint=error.hint) from None
     return (Path(subtitles), None) if track is None else (video, track)
 
 
@@ -133,13 +136,13 @@ def _searched(video: Path) -> tuple[Path, int | None]:
 def _for_item(item: Item, folder: Path, elsewhere: SubtitleFolder | None) -> tuple[Path, int | None]:
     if elsewhere is None:
         found = _beside_or_inside(item.source)
-        where = "beside or inside it"
+        where = "none beside or inside it"
     else:
         path = elsewhere.find(item.source.relative_to(folder))
         found = None if path is None else (path, None)
-        where = f"of the same name in {elsewhere.folder}"
+        where = f"the folder {elsewhere.folder} holds none of this name"
     if found is None:
-        raise SubtitleError(f"{item.source}: no subtitles {where}", hint="or name them in a --pairs CSV")
+        raise SubtitleError(f"{item.source}: no subtitles: {where}", hint="name them in a --pairs CSV")
     return found
 
 

@@ -61,12 +61,7 @@ def summarise(alignment: Alignment) -> Summary:
 
 
 def vocabulary_warning(known: float, card: ModelCard) -> str:
-    """A warning when most words are unknown to the model, with the models that know more; else ''.
-
-    `known` is the share of the transcript's words in the model's dictionary.
-    """
-    if known >= KNOWN_ENOUGH:
-        return ""
+    """What to say when only a share `known` of the words is in the model's dictionary."""
     text = f"{1 - known:.0%} of the words are outside the dictionary of {card.name}: its result means little"
     if card.name != BUNDLED:
         return text

@@ -181,7 +181,7 @@ def _align_all(found: Found, run: AlignRun, talk: Talk, given: dict[str, Any]) -
             _tell(result, alignment, run, talk, as_json=given["as_json"])
             if given["fail_fast"] and report.exit_code:
                 break
-    if len(found.pairs) + len(found.failed) > 1 or not report.worked:
+    if len(found.pairs) + len(found.failed) > 1 or not (report.worked or report.exit_code):
         talk.say(str(report))
     return report.exit_code
 

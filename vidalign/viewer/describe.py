@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
+from vidalign.store.jsonfile import value
 from vidalign.types import Alignment, Features, Sentence
 from vidalign.viewer.heatmap import clock, heat_map, time_axis
 
@@ -30,8 +29,8 @@ def features_values(features: Features) -> dict[str, Any]:
         "clips": len(times),
         "width": int(features.features.shape[1]),
         "dtype": str(features.features.dtype),
-        "start": float(times[0, 0]) if len(times) else None,
-        "end": float(times[-1, 1]) if len(times) else None,
+        "start": value(times[0, 0]) if len(times) else None,
+        "end": value(times[-1, 1]) if len(times) else None,
         "recipe": None if features.recipe is None else asdict(features.recipe),
         **kept,
     }
@@ -115,9 +114,9 @@ def _columns(character: str) -> int:
 def _sentence_line(alignment: Alignment, k: int, width: int, paint: Paint) -> str:
     sentence, aligned = alignment.sentences[k], bool(alignment.aligned[k])
     start, end = alignment.segments[k]
-    shown = f"{clock(start)}-{clock(end)}" if aligned and not np.isnan(start) else ""
+    shown = f"-> {clock(start)}-{clock(end)}" if aligned else ""
     label = "aligned" if aligned else "unaligned"
-    head = f"{label:<9} {alignment.alignability[k]:.2f}  {_said_at(sentence):>13} -> {shown:<13}  "
+    head = f"{label:<9} {alignment.alignability[k]:.2f}  {_said_at(sentence):>13} {shown:<16}  "
     line = shorten(head + sentence.text, width)
     return paint(line[: len(label)], aligned) + line[len(label) :]
 

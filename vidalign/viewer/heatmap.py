@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from itertools import pairwise
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +22,25 @@ def heat_map(similarity: NDArray[np.float32], width: int, height: int) -> list[s
 
 
 def time_axis(seconds: float, width: int) -> str:
-    """Marks of minutes and seconds under a heat map of that width and length in seconds."""
-    if width < 12:
-        return clock(0)[:width]
-    line = [" "] * width
-    for share in (0, 0.25, 0.5, 0.75):
-        place = int(share * width)
-        for offset, character in enumerate(clock(share * seconds)):
-            if place + offset < width:
-                line[place + offset] = character
-    end = clock(seconds)
-    line[width - len(end) :] = end
-    return "".join(line)
+    """Marks of minutes and seconds under a heat map of that width and length; those that fit, ends first."""
+    line = " " * width
+    for share in (0.0, 1.0, 0.5, 0.25, 0.75):
+        mark = clock(share * seconds)
+        place = width - len(mark) if share == 1 else int(share * width)
+        end = place + len(mark)
+        if place >= 0 and end <= width and not line[max(0, place - 1) : end + 1].strip():
+            line = line[:place] + mark + line[end:]
+    return line
 
 
 def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
+    """Seconds as m:ss or h:mm:ss; `?` for a time that is not known."""
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(abs(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    said = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"-{said}" if round(seconds) < 0 else said
 
 
 def _merge(matrix: NDArray[np.float32], most: int) -> NDArray[np.float32]:
@@ -49,15 +48,12 @@ def _merge(matrix: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     rows = len(matrix)
     if rows <= most:
         return matrix
-    edges = np.linspace(0, rows, most + 1).astype(int)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        merged = [np.nanmax(matrix[a:b], axis=0) for a, b in pairwise(edges)]
-    return np.stack(merged)
+    starts = np.arange(most) * rows // most
+    return np.fmax.reduceat(matrix, starts, axis=0)
 
 
 def _line(row: NDArray[np.float32]) -> str:
-    scored = ~np.isnan(row)
+    scored = np.isfinite(row)
     if not scored.any():
         return UNSCORED * len(row)
     low, high = float(row[scored].min()), float(row[scored].max())
