@@ -14,7 +14,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     features = vidalign.extract(HERE / "howto.mp4", dtype="float32")
-    print(f"{len(features.features)} clips of {features.features.shape[1]} numbers, {features.times[-1, 1]:g} s")
+    print(
+        f"{len(features.features)} clips of {features.features.shape[1]} numbers, {features.times[-1, 1]:g} s"
+    )
 
     alignment = vidalign.align(HERE / "howto.mp4", HERE / "howto.vtt", features=features)
     for sentence, aligned, (start, end) in zip(

@@ -100,7 +100,7 @@ def test_global_windowing_is_one_pass_with_stretched_positions() -> None:
     with torch.inference_mode():
         text = model.embed_text(torch.from_numpy(ids), torch.from_numpy(mask))[None]
         outputs = model(torch.from_numpy(given.features)[None], text, interpolate_from=64)
-    expected = (outputs["logits_dual"] + outputs["logits_joint"])[0, -1, :, 0].T / 2
+    expected = (outputs["logits_dual"][0, -1, :, 0] + outputs["logits_joint"][0, -1, :, 0]).T / 2
     found = scorer.score(given, said, Windowing(mode="global"))
     np.testing.assert_allclose(found.similarity, expected.numpy(), atol=1e-5)
 
