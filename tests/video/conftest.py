@@ -205,6 +205,13 @@ def odd_name(folder: Path) -> Sample:
     return truth(path)
 
 
+def narrow(folder: Path) -> Sample:
+    """decord takes the padding of such rows for a fourth channel."""
+    path = folder / "narrow.mp4"
+    write(path, Video(width=48))
+    return truth(path, size=(48, 48), trouble="shape")
+
+
 def hevc(folder: Path) -> Sample:
     path = folder / "hevc.mp4"
     write(path, Video("libx265"))
@@ -367,6 +374,7 @@ SAMPLES: dict[str, Callable[[Path], Sample]] = {
         vfr_h264,
         vfr_matroska,
         odd_name,
+        narrow,
         hevc,
         hevc_10bit,
         av1,

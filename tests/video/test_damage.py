@@ -108,13 +108,12 @@ def test_damage_in_the_middle_is_told_and_read_past(
     assert "passed over: 1" in caplog.text
 
 
-@each_reader
-def test_memory_is_bounded(reader: str, tmp_path: Path, write_video: Any, video: Any) -> None:
+def test_memory_is_bounded(tmp_path: Path, write_video: Any, video: Any) -> None:
     """1,200 frames of 320x240 are 276 MB in RGB; reading them takes a few."""
     path = tmp_path / "long.mp4"
     fast = {"preset": "ultrafast", "g": "300", "crf": "40"}
     write_video(path, video(width=320, height=240, ticks=[n * 100 for n in range(1200)], options=fast))
-    with open_video(path, reader) as opened:
+    with open_video(path) as opened:
         frames = opened.frames()
         for _ in range(200):
             next(frames)

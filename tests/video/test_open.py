@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,13 +177,28 @@ def test_auto_takes_decord_in_the_plain_case_only(sample: Any) -> None:
 def test_auto_where_decord_is_missing(
     make_sample: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "decord", None)
+    monkeypatch.delitem(sys.modules, "vidalign.video.decord", raising=False)
     info = open_video(make_sample("cfr_h264").path).info
     assert info.reader.startswith("pyav ")
     assert info.reason == "decord is not installed"
     with pytest.raises(MissingExtraError) as caught:
         open_video(make_sample("cfr_h264").path, "decord")
     assert caught.value.hint == "pip install decord2"
+
+
+def test_auto_leaves_long_videos_to_pyav(
+    make_sample: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """decord's queues have no bound; 45 pictures of 64x48 are 405 KiB."""
+    path = make_sample("cfr_h264").path
+    monkeypatch.setattr(opening, "DECORD_BYTES", 45 * 64 * 48 * 3 - 1)
+    info = open_video(path).info
+    assert info.reader.startswith("pyav ")
+    assert info.reason == "decord may hold the whole video: 0 MiB decoded"
+    with caplog.at_level("WARNING", logger="vidalign.video"):
+        assert open_video(path, "decord").info.reader.startswith("decord ")
+    assert "may hold the whole video in memory" in caplog.text
 
 
 def test_unknown_reader(make_sample: Callable[[str], Any]) -> None:

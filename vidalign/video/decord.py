@@ -1,7 +1,8 @@
 """The reader decord, for files in which it is right (see `open.trouble_for_decord`).
 
 It only ever reads on: asked for single frames or with stride, decord seeks, which gives wrong frames in many
-files, and keeps gigabytes.
+files. Its queues have no bound: whenever its decoder is not ready it is fed further, so that packets and then
+converted frames pile up behind a slow consumer. Hence auto takes it for short videos only.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ NO_INVENTED_FRAMES = 1e-9
 
 
 class DecordTroubleError(Exception):
-    """decord does not see the file as the look does; the message completes 'decord is not trusted with this file: ...'."""
+    """decord does not see the file as the look does; the message says in what."""
 
 
 class _BrokeOffError(Exception):
@@ -104,26 +105,24 @@ class _Tape:
             )
         except (decord.DECORDError, RuntimeError, AssertionError):
             raise DecordTroubleError("it cannot open the file") from None
-        self._shape = (seen.height, seen.width, 3)
         self._check(seen)
         self.starts, self.ends = self._times(seen)
         keys = self._reader.get_key_indices()
         self._keys: list[int] = keys if keys and keys[0] == 0 else list(range(len(self.starts)))
+        self._first: Pixels | None = self._peek(seen)
         self.at = 0
 
     def read(self) -> Pixels:
         """The next frame in its own size, (H, W, 3)."""
-        try:
-            pixels: Pixels = self._reader.next().asnumpy()
-        except (decord.DECORDError, decord.DECORDLimitReachedError, StopIteration):
-            raise _BrokeOffError from None
-        if pixels.shape != self._shape:
-            raise _BrokeOffError
+        first, self._first = self._first, None
+        pixels = self._next() if first is None else first
         self.at += 1
         return pixels
 
     def wind_to(self, index: int) -> None:
         """Decode up to frame `index` without converting; never over a key frame, where decord would seek."""
+        if self._first is not None and index > 0:
+            self.read()
         while self.at < index:
             place = bisect_right(self._keys, self.at)
             key = self._keys[place] if place < len(self._keys) else len(self.starts) + 1
@@ -136,6 +135,24 @@ class _Tape:
             except decord.DECORDError:
                 raise _BrokeOffError from None
             self.at += steps
+
+    def _next(self) -> Pixels:
+        try:
+            pixels: Pixels = self._reader.next().asnumpy()
+        except (decord.DECORDError, decord.DECORDLimitReachedError, StopIteration):
+            raise _BrokeOffError from None
+        return pixels
+
+    def _peek(self, seen: Look) -> Pixels:
+        """The first frame; some widths (48, for one) come out of decord in rows of four channels."""
+        try:
+            pixels = self._next()
+        except _BrokeOffError:
+            raise DecordTroubleError("it cannot decode the first picture") from None
+        shape = (seen.height, seen.width, 3)
+        if pixels.shape != shape:
+            raise DecordTroubleError(f"its pictures have the shape {pixels.shape}, not {shape}")
+        return pixels
 
     def _check(self, seen: Look) -> None:
         if seen.samples is not None and len(self._reader) != seen.samples:
