@@ -138,7 +138,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def vidalign(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+def cli(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
     """Runs one command line in this process; gives the exit code, stdout and stderr."""
     from vidalign.cli.main import main
 
