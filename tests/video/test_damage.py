@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from vidalign.video.open import open_video
@@ -92,12 +93,7 @@ def test_damage_in_the_middle_is_told_and_read_past(
 ) -> None:
     path = tmp_path / "damaged.mp4"
     write_video(path, video("libx265", options={"x265-params": "log-level=none:keyint=5:bframes=0"}))
-    with av.open(str(path)) as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    data = bytearray(path.read_bytes())
-    at, size = packets[22]
-    data[at : at + size] = bytes(size)
-    path.write_bytes(data)
+    zero_packet(path, 22)
     with open_video(path, "pyav") as opened, caplog.at_level(logging.WARNING, logger="vidalign.video"):
         frames = list(opened.frames())
         assert not opened.truncated
@@ -122,3 +118,39 @@ def test_memory_is_bounded(tmp_path: Path, write_video: Any, video: Any) -> None
         assert sum(frame is not None for frame in opened.frames_at(n / 10 for n in range(400))) == 400
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 40_000
+
+
+@pytest.mark.parametrize("which", [20, 22, 43])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_where_decord_gives_up_pyav_reads_on(
+    codec: str, which: int, tmp_path: Path, write_video: Any, video: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """decord stops somewhere before the damage, differently every time; what comes out is always the same."""
+    path = tmp_path / "damaged.mp4"
+    options = {"g": "5", "bf": "0", "x265-params": "log-level=none:keyint=5:bframes=0"}
+    write_video(path, video(codec, options=options))
+    zero_packet(path, which)
+    times = [n / 50 for n in range(100)]
+    with open_video(path, "pyav") as one, open_video(path) as other:
+        assert other.info.reader.startswith("decord")
+        for mine, theirs in [
+            (one.frames((20, 20)), other.frames((20, 20))),
+            (one.frames_at(times), other.frames_at(times)),
+        ]:
+            for frame, twin in zip(mine, theirs, strict=True):
+                assert frame is not None
+                assert twin is not None
+                assert frame.start == pytest.approx(twin.start, abs=1e-6)
+                assert np.array_equal(frame.pixels, twin.pixels)
+            assert (one.truncated, one.decoded_until) == (other.truncated, other.decoded_until)
+    assert "PyAV reads on" in caplog.text
+
+
+def zero_packet(path: Path, which: int) -> None:
+    """Overwrite one picture's bytes."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    at, size = places[which]
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = bytes(size)
+    path.write_bytes(data)

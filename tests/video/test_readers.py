@@ -174,9 +174,9 @@ def agree(one: VideoReader, other: VideoReader, least: float) -> None:
 @pytest.mark.parametrize("sample", ["cfr_h264", "vfr_h264"], indirect=True)
 def test_only_sampled_frames_are_converted(sample: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[int] = []
-    convert, read = pixel_work.RgbConverter.convert, decord_reader._Tape.read
+    convert, read = pixel_work.RgbConverter.convert, decord_reader.Tape.read
     monkeypatch.setattr(pixel_work.RgbConverter, "convert", lambda *a: converted.append(1) or convert(*a))
-    monkeypatch.setattr(decord_reader._Tape, "read", lambda *a: converted.append(1) or read(*a))
+    monkeypatch.setattr(decord_reader.Tape, "read", lambda *a: converted.append(1) or read(*a))
     with open_video(sample.path, name) as reader:
         shown = list(reader.frames_at(n / 4 for n in count()))
         assert len(shown) == int(sample.end * 4 - 1e-6) + 1

@@ -7,9 +7,12 @@ converted frames pile up behind a slow consumer. Hence auto takes it for short v
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,9 +22,11 @@ from numpy.typing import NDArray
 
 from vidalign.video.look import Look
 from vidalign.video.pixels import scale
-from vidalign.video.protocol import Frame, Pixels, Size
-from vidalign.video.pyav import describe, falls_short
+from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Size
+from vidalign.video.pyav import PyavReader
 from vidalign.video.timeline import Picture, every, last_end, shown_at
+
+log = logging.getLogger("vidalign.video")
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -42,27 +47,45 @@ class _BrokeOffError(Exception):
 
 
 class DecordReader:
-    """See `VideoReader`. Raises DecordTroubleError at opening."""
+    """See `VideoReader`. Raises DecordTroubleError at opening.
+
+    Where a file is damaged decord gives up, sooner or later, as its threads happen to run. PyAV then reads on
+    from there, which gives the same pixels.
+    """
 
     def __init__(self, seen: Look, *, reason: str, threads: int = 0) -> None:
         self._seen = seen
         self._threads = threads
-        self._tape: _Tape | None = _Tape(seen, threads)
-        self.info = describe(seen, NAME, reason)
+        self._tape: Tape | None = Tape(seen, threads)
+        self._rescue = PyavReader(seen, reason="decord gave up", threads=threads)
+        self.info = seen.info(NAME, reason)
         self.truncated = False
         self.decoded_until: float | None = None
 
     def frames(self, size: Size | None = None) -> Iterator[Frame]:
         """See `VideoReader.frames`."""
-        return self._until_broken(every(self._pictures(), size))
+        given = -1.0
+        try:
+            for frame in every(self._pictures(), size):
+                yield frame
+                given = frame.start
+        except _BrokeOffError:
+            after = (frame for frame in self._rescue.frames(size) if frame.start > given + TIME_NOISE)
+            yield from self._rescued(after)
 
     def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
         """See `VideoReader.frames_at`."""
-        return self._until_broken(shown_at(self._pictures(), times, size))
+        coming = iter(times)
+        pending: list[float] = []
+        try:
+            yield from shown_at(self._pictures(), _noting(coming, pending), size)
+        except _BrokeOffError:
+            yield from self._rescued(self._rescue.frames_at(chain(pending, coming), size))
 
     def close(self) -> None:
         """See `VideoReader.close`."""
         self._tape = None
+        self._rescue.close()
 
     def __enter__(self) -> Self:
         return self
@@ -72,33 +95,40 @@ class DecordReader:
     ) -> None:
         self.close()
 
-    def _until_broken(self, frames: Iterator[Given]) -> Iterator[Given]:
-        try:
-            yield from frames
-        except _BrokeOffError:
-            self.truncated = True
+    def _rescued(self, frames: Iterator[Given]) -> Iterator[Given]:
+        log.warning("%s: damaged; decord gave up, PyAV reads on", self._seen.path)
+        yield from frames
+        self.truncated, self.decoded_until = self._rescue.truncated, self._rescue.decoded_until
 
     def _pictures(self) -> Iterator[Picture]:
         self.truncated, self.decoded_until = False, None
-        tape = (
-            self._tape if self._tape is not None and self._tape.at == 0 else _Tape(self._seen, self._threads)
-        )
-        self._tape = tape
+        tape = self._tape
+        if tape is None or tape.at > 0:
+            tape = self._tape = Tape(self._seen, self._threads)
         for index, (start, end) in enumerate(zip(tape.starts, tape.ends, strict=True)):
             yield Picture(float(start), float(end), partial(self._pixels, tape, index))
             self.decoded_until = float(end)
         tape.wind_to(len(tape.starts))
-        self.truncated = falls_short(self.decoded_until or 0.0, self._seen.video_end, self._seen)
+        self.truncated = self._seen.falls_short(self.decoded_until or 0.0, self._seen.video_end)
 
-    def _pixels(self, tape: _Tape, index: int, size: Size | None) -> Pixels:
+    def _pixels(self, tape: Tape, index: int, size: Size | None) -> Pixels:
         tape.wind_to(index)
         return scale(tape.read(), size)
 
 
-class _Tape:
+def _noting(times: Iterator[float], last: list[float]) -> Iterator[float]:
+    """Pass `times` on, keeping the one that was asked for last in `last`."""
+    for time in times:
+        last[:] = [time]
+        yield time
+
+
+class Tape:
     """decord's reader as a tape: it is wound and read forward only. Frames are converted only when read."""
 
     def __init__(self, seen: Look, threads: int) -> None:
+        self.at = 0
+        self._gave_up = False
         try:
             self._reader = decord.VideoReader(
                 f"file:{seen.path}", num_threads=threads, fault_tol=NO_INVENTED_FRAMES
@@ -109,8 +139,9 @@ class _Tape:
         self.starts, self.ends = self._times(seen)
         keys = self._reader.get_key_indices()
         self._keys: list[int] = keys if keys and keys[0] == 0 else list(range(len(self.starts)))
-        self._first: Pixels | None = self._peek(seen)
-        self.at = 0
+        self._first: Pixels | None = None
+        with suppress(_BrokeOffError):
+            self._first = self._peek(seen)
 
     def read(self) -> Pixels:
         """The next frame in its own size, (H, W, 3)."""
@@ -130,25 +161,29 @@ class _Tape:
             if steps < 1:
                 self.read()
                 continue
-            try:
+            with self._giving_up():
                 self._reader.skip_frames(steps)
-            except decord.DECORDError:
-                raise _BrokeOffError from None
             self.at += steps
 
     def _next(self) -> Pixels:
-        try:
+        with self._giving_up():
             pixels: Pixels = self._reader.next().asnumpy()
-        except (decord.DECORDError, decord.DECORDLimitReachedError, StopIteration):
-            raise _BrokeOffError from None
         return pixels
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Once decord has failed it is not asked again."""
+        if self._gave_up:
+            raise _BrokeOffError
+        try:
+            yield
+        except (decord.DECORDError, decord.DECORDLimitReachedError, StopIteration):
+            self._gave_up = True
+            raise _BrokeOffError from None
 
     def _peek(self, seen: Look) -> Pixels:
         """The first frame; some widths (48, for one) come out of decord in rows of four channels."""
-        try:
-            pixels = self._next()
-        except _BrokeOffError:
-            raise DecordTroubleError("it cannot decode the first picture") from None
+        pixels = self._next()
         shape = (seen.height, seen.width, 3)
         if pixels.shape != shape:
             raise DecordTroubleError(f"its pictures have the shape {pixels.shape}, not {shape}")

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from vidalign.errors import VideoError
 from vidalign.video.decoding import Decoding
 from vidalign.video.pixels import Orientation
+from vidalign.video.protocol import VideoInfo
 
 NOT_A_VIDEO = "check that it is a video and that its download or recording was finished"
 
@@ -69,6 +70,16 @@ class Look:
     def has_index(self) -> bool:
         """Whether the format (MP4, MOV) lists every sample in its header."""
         return "mp4" in self.format
+
+    def info(self, reader: str, reason: str) -> VideoInfo:
+        """What every reader says of the file."""
+        width, height = self.displayed
+        end = self.any_end if self.video_end is None else self.video_end
+        return VideoInfo(width, height, end, self.video_start, self.codec, reader, reason)
+
+    def falls_short(self, until: float, claimed: float | None) -> bool:
+        """Whether reading ended, at `until` seconds, well before the end that the container claims."""
+        return claimed is not None and until < claimed - max(0.5, 2 * self.frame_time)
 
     def seconds(self, pts: int) -> float:
         """A time stamp of the picture stream in seconds from second 0."""

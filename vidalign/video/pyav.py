@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -19,7 +20,7 @@ from vidalign.errors import VideoError
 from vidalign.video.decoding import Decoding
 from vidalign.video.look import Look, opened
 from vidalign.video.pixels import RgbConverter, scale
-from vidalign.video.protocol import Frame, Pixels, Size, VideoInfo
+from vidalign.video.protocol import Frame, Pixels, Size
 from vidalign.video.timeline import Picture, Stamped, every, lay_out, shown_at
 
 log = logging.getLogger("vidalign.video")
@@ -34,7 +35,7 @@ class PyavReader:
         self._seen = seen
         self._threads = threads
         self._open: list[InputContainer] = []
-        self.info = describe(seen, NAME, reason)
+        self.info = seen.info(NAME, reason)
         self.truncated = False
         self.decoded_until: float | None = None
 
@@ -62,8 +63,7 @@ class PyavReader:
     def _pictures(self) -> Iterator[Picture]:
         seen = self._seen
         self.truncated, self.decoded_until = False, None
-        with opened(seen.path) as container:
-            self._open.append(container)
+        with self._container() as container:
             stream = container.streams[seen.stream]
             if not isinstance(stream, VideoStream):
                 raise VideoError(f"{seen.path} changed while it was read")
@@ -74,6 +74,16 @@ class PyavReader:
                 self.decoded_until = picture.end
                 yield picture
             self._judge(decoding)
+
+    @contextmanager
+    def _container(self) -> Iterator[InputContainer]:
+        with opened(self._seen.path) as container:
+            self._open.append(container)
+            try:
+                yield container
+            finally:
+                if container in self._open:
+                    self._open.remove(container)
 
     def _witnesses(self, container: InputContainer) -> tuple[Stream, ...]:
         """Streams whose packets show that the file is whole, where the picture's own end is not claimed."""
@@ -101,18 +111,6 @@ class PyavReader:
         claimed = seen.video_end
         if claimed is None:
             until, claimed = max(until, float(decoding.reached - seen.second0)), seen.any_end
-        self.truncated = decoding.broken or seen.lacks_samples or falls_short(until, claimed, seen)
+        self.truncated = decoding.broken or seen.lacks_samples or seen.falls_short(until, claimed)
         if decoding.damaged and not self.truncated:
             log.warning("%s: damaged packets that were passed over: %d", seen.path, decoding.damaged)
-
-
-def describe(seen: Look, reader: str, reason: str) -> VideoInfo:
-    """What every reader says of the file."""
-    width, height = seen.displayed
-    end = seen.video_end if seen.video_end is not None else seen.any_end
-    return VideoInfo(width, height, end, seen.video_start, seen.codec, reader, reason)
-
-
-def falls_short(until: float, claimed: float | None, seen: Look) -> bool:
-    """Whether reading ended, at `until` seconds, well before the end that the container claims."""
-    return claimed is not None and until < claimed - max(0.5, 2 * seen.frame_time)
