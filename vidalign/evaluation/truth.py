@@ -19,7 +19,7 @@ from vidalign.types import Alignment
 class Judgement:
     """What an alignment is worth, by sentence.
 
-    `alignable` and `labelled_right` (K,) bool. For the A alignable ones: `hit` (A,) bool, whether the peak lies
+    `alignable` and `labelled_right` (K,) bool. Of the A alignable ones: `hit` (A,), whether the peak lies
     in the true interval; `iou` (A,) of the segment; `window_iou` (A,) of a window of the sentence's own
     duration around the peak; both 0 where the sentence was not aligned.
     """
@@ -44,7 +44,7 @@ class Judgement:
 def judge(alignment: Alignment, truth: Sequence[Sequence[Any]]) -> Judgement:
     """Hold an alignment with its matrix against rows [alignable, start, end, text], one a sentence.
 
-    A peak counts as in HTM-Align: floor(start) <= second <= ceil(end). Raises DataError where they do not fit.
+    A peak hits as in HTM-Align: floor(start) <= second <= ceil(end). Raises DataError if they do not fit.
     """
     if len(truth) != len(alignment.sentences):
         raise DataError(f"the truth has {len(truth)} rows for {len(alignment.sentences)} sentences")
