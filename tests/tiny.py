@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import av
@@ -53,8 +53,8 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Makes `mini` the random model; the cache is empty. Gives the folder of the model's files."""
+def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Makes `mini` the random model, on one thread; the cache is empty. Gives the folder of its files."""
     stored_path = cache.stored_path
 
     def bundled_elsewhere(card: ModelCard | str, role: str) -> Path:
@@ -63,7 +63,10 @@ def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
     monkeypatch.setattr(cache, "stored_path", bundled_elsewhere)
     monkeypatch.setenv("VIDALIGN_CACHE", str(tmp_path / "cache"))
-    return tiny_files
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tiny_files
+    torch.set_num_threads(threads)
 
 
 def draw_video(path: Path, seconds: float = 3.0, *, seed: int = 0, size: tuple[int, int] = (96, 64)) -> Path:

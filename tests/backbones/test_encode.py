@@ -1,0 +1,91 @@
+"""Clips in batches: the same numbers as the plain module, whatever the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vidalign.backbones import encode as room
+from vidalign.backbones.encode import CPU_BATCH, clip_tensor, encode
+from vidalign.backbones.registry import Backbone, load_backbone
+from vidalign.types import Recipe
+from vidalign.video.clips import preprocess
+
+RECIPE = Recipe("own", 4, 4, 1.0, 32, 32, "mixed_5c")
+COUNT = 2 * CPU_BATCH + 1
+
+
+@pytest.fixture
+def backbone(tiny: Path) -> Backbone:
+    return load_backbone("mini", recipe=RECIPE)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 4, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"range": "-1-1"},
+        {"range": "0-255", "mean": (1.0, 2.0, 3.0)},
+        {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)},
+    ],
+)
+def test_pixels_are_scaled_as_the_recipe_says(changes: dict[str, object], pixels: NDArray[np.uint8]) -> None:
+    recipe = replace(RECIPE, **changes)
+    made = clip_tensor(pixels, recipe, torch.device("cpu"))
+    assert made.shape == (COUNT, 3, 4, 32, 32)
+    expected = np.moveaxis(preprocess(pixels, recipe), -1, 1)
+    np.testing.assert_allclose(made.numpy(), expected, rtol=1e-6, atol=1e-5)
+
+
+def test_the_pixels_given_stay_as_they_are(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
+    before = pixels.copy()
+    list(encode(backbone, iter(pixels)))
+    assert np.array_equal(pixels, before)
+
+
+def test_same_as_the_plain_module(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
+    batches = list(encode(backbone, iter(pixels)))
+    assert [len(batch) for batch in batches] == [CPU_BATCH, CPU_BATCH, 1]
+    assert {batch.dtype for batch in batches} == {np.dtype(np.float32)}
+    with torch.inference_mode():
+        plain = torch.cat([backbone(clip_tensor(clip[None], RECIPE, torch.device("cpu"))) for clip in pixels])
+    np.testing.assert_allclose(np.concatenate(batches), plain.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3, COUNT])
+def test_the_batch_changes_no_more_than_a_half_precision_unit(
+    batch: int, backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = np.concatenate(list(encode(backbone, iter(pixels)))).astype(np.float16)
+    monkeypatch.setattr(room, "CPU_BATCH", batch)
+    other = np.concatenate(list(encode(backbone, iter(pixels)))).astype(np.float16)
+    unit = np.spacing(np.abs(usual)).astype(np.float32)
+    assert (np.abs(other.astype(np.float32) - usual.astype(np.float32)) <= unit).all()
+
+
+def test_clips_are_taken_as_they_are_needed(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
+    taken = 0
+
+    def counted() -> Iterator[NDArray[np.uint8]]:
+        nonlocal taken
+        for clip in pixels:
+            taken += 1
+            yield clip
+
+    next(encode(backbone, counted()))
+    assert taken == CPU_BATCH
+
+
+def test_nothing_gives_nothing(backbone: Backbone) -> None:
+    assert list(encode(backbone, iter([]))) == []
