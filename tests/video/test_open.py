@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -244,3 +245,15 @@ def test_relative_names_and_colons(
     for reader in ("pyav", "decord"):
         with open_video("data:cut.mp4", reader) as opened:
             assert len(list(opened.frames())) == 45
+
+
+def test_a_file_that_cannot_be_read_does_not_wait_for_torch(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    code = (
+        "import sys\nfrom vidalign.errors import VideoError\nfrom vidalign.video.open import open_video\n"
+        "try:\n    open_video(sys.argv[1])\nexcept VideoError:\n    print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "empty.mp4")], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"

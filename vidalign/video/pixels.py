@@ -8,10 +8,8 @@ from typing import Any, Self
 
 import av.filter
 import numpy as np
-import torch
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
-from torch.nn.functional import interpolate
 
 from vidalign.video.protocol import Pixels, Size
 
@@ -52,9 +50,15 @@ class Orientation:
 
 
 def scale(pixels: Pixels, size: Size | None) -> Pixels:
-    """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out."""
+    """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out.
+
+    torch is imported here, late: a file that cannot be read must not wait for it.
+    """
     if size is None or size == (pixels.shape[1], pixels.shape[0]):
         return pixels
+    import torch
+    from torch.nn.functional import interpolate
+
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0).permute(0, 3, 1, 2)
     scaled = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1)[0].numpy())
