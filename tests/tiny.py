@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -138,6 +141,20 @@ def made_features(clips: int = 5, width: int = 256, *, seed: int = 3, **known: o
 
 
 Run = Callable[..., tuple[int, str, str]]
+"""A command line to its exit code, stdout and stderr."""
+
+PROGRAM = (sys.executable, "-c", "from vidalign.cli.main import run; run()")
+
+
+def start(*args: str | Path) -> subprocess.Popen[bytes]:
+    """One command line in a process of its own, on one thread."""
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, args)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
 
 @pytest.fixture
