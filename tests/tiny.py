@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -72,20 +73,48 @@ def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     torch.set_num_threads(threads)
 
 
-def draw_video(path: Path, seconds: float = 3.0, *, seed: int = 0, size: tuple[int, int] = (96, 64)) -> Path:
-    """A video of moving coloured blocks at 8 frames a second, suffix as the container."""
+def draw_video(
+    path: Path,
+    seconds: float = 3.0,
+    *,
+    seed: int = 0,
+    size: tuple[int, int] = (96, 64),
+    tracks: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
+    """A video of moving coloured blocks at 8 frames a second, suffix as the container.
+
+    `tracks` (Matroska only) are text tracks: language -> one cue a second.
+    """
     width, height = size
     generator = np.random.default_rng(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": "8"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        texts = [_text_stream(container, language) for language in tracks or ()]
         for _ in range(round(seconds * FPS)):
             blocks = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
             picture = blocks.repeat(height // 4, axis=0).repeat(width // 6, axis=1)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
+        for text_stream, cues in zip(texts, (tracks or {}).values(), strict=True):
+            for number, cue in enumerate(cues):
+                packet = av.Packet(cue.encode())
+                packet.stream, packet.time_base = text_stream, Fraction(1, 1000)
+                packet.pts = packet.dts = number * 1000
+                packet.duration = 1000
+                container.mux(packet)
     return path
+
+
+def _text_stream(
+    container: av.container.OutputContainer, language: str
+) -> av.subtitles.stream.SubtitleStream:
+    stream = container.add_stream("subrip")
+    stream.codec_context.subtitle_header = b""
+    stream.metadata["language"] = language
+    stream.time_base = Fraction(1, 1000)
+    return stream
 
 
 def draw_sound(path: Path, seconds: float = 1.0) -> Path:

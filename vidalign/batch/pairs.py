@@ -79,8 +79,7 @@ def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
 
 
 def _row_pair(table: Path, row: dict[str, str], item: Item) -> Pair:
-    track = track_number(row["subtitles"])
-    subtitles = item.source if track is not None else table.parent / row["subtitles"]
+    subtitles, track = _given(item.source, row["subtitles"], table.parent)
     features = table.parent / row["features"] if row.get("features") else None
     return Pair(item.name, item.source, subtitles, item.output, track, features)
 
@@ -114,12 +113,13 @@ def _check_columns(table: Path, names: Iterable[str]) -> None:
         )
 
 
-def _given(video: Path, subtitles: str) -> tuple[Path, int | None]:
+def _given(video: Path, subtitles: str, folder: Path = Path()) -> tuple[Path, int | None]:
+    """A path counted from `folder`, or the video itself with the number of `track:N`."""
     try:
         track = track_number(subtitles)
     except SubtitleError as error:
         raise UsageError(error.message, hint=error.hint) from None
-    return (Path(subtitles), None) if track is None else (video, track)
+    return (folder / subtitles, None) if track is None else (video, track)
 
 
 def _searched(video: Path) -> tuple[Path, int | None]:
