@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -434,6 +435,20 @@ def test_without_work_torch_is_not_imported(
     assert (said, torch_imported) == ("0", False)
     said, torch_imported = run_in_a_process("align", "clip.mp4", "gone.vtt", *settings)
     assert (said, torch_imported) == ("2", False)
+
+
+@pytest.mark.parametrize(
+    "mistake", ["unknown model", "unknown scorer", "missing model", "nothing", "not a track"]
+)
+def test_mistakes_import_nothing_heavy(mistake: str, here: Path) -> None:
+    program = (
+        "import sys; from vidalign.cli.main import main; code = main(sys.argv[1:]);"
+        "print(code, *{'torch', 'numpy', 'av', 'h5py', 'decord'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", program, "align", *MISTAKES[mistake][0]]
+    environment = {**os.environ, "VIDALIGN_CACHE": str(here)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["2"]
 
 
 @pytest.fixture

@@ -62,11 +62,10 @@ def align_pairs(
 def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> Outcome:
     """Align one pair without writing its output; raises SubtitleError, VideoError, DataError, ModelError."""
     from vidalign.aligners.align import AlignSettings, align_features
-    from vidalign.aligners.windowing import Windowing
 
     inputs = read_inputs(pair, run)
     features = _features(pair, run, progress)
-    settings = AlignSettings(run.decoder, run.threshold, run.windowing or Windowing())
+    settings = AlignSettings(run.decoder, run.threshold, run.windows)
     alignment = align_features(features, inputs.transcript, run.aligner, settings)
     card = get_card(run.model)
     track = "" if pair.track is None else f" track:{pair.track}"

@@ -61,7 +61,6 @@ def write_output(output: Path, alignment: Alignment, inputs: Inputs, run: AlignR
 def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
     """Name, value in the file, value now."""
     from vidalign.aligners.calibrate import threshold_of
-    from vidalign.aligners.windowing import Windowing
 
     spec = run.spec
     yield "video", found.video, pair.video.name
@@ -72,7 +71,7 @@ def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str
     yield "threshold", found.threshold, threshold_of(spec.calibration, run.threshold)
     yield "matrix", found.similarity is not None, run.matrix
     if spec.scorer != "similarity":
-        yield "windowing", dict(found.windowing), asdict(run.windowing or Windowing())
+        yield "windowing", dict(found.windowing), asdict(run.windows)
 
 
 def _said(cues: tuple[Cue, ...]) -> list[tuple[object, ...]]:

@@ -16,7 +16,7 @@ from vidalign.types import Alignment, Features
 from vidalign.weights.defaults import default_model
 
 if TYPE_CHECKING:
-    from vidalign.aligners.windowing import Windowing
+    from vidalign.aligners.windowing import Mode
     from vidalign.text.sentences import Segmentation
     from vidalign.text.subtitles import Rolling
 
@@ -54,7 +54,8 @@ def align(
     scorer: str | None = None,
     decoder: str | None = None,
     threshold: float | None = None,
-    windowing: Windowing | None = None,
+    windowing: Mode = "overlap",
+    margin: float = 64.0,
     segment: Segmentation = "cue",
     rolling: Rolling = "auto",
     encoding: str | None = None,
@@ -73,6 +74,7 @@ def align(
         decoder=decoder,
         threshold=threshold,
         windowing=windowing,
+        margin=margin,
         segment=segment,
         rolling=rolling,
         encoding=encoding,

@@ -17,7 +17,7 @@ from vidalign.weights.cards import AlignerSpec, get_card
 
 if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
-    from vidalign.aligners.windowing import Windowing
+    from vidalign.aligners.windowing import Mode, Windowing
 
 Unaligned = Literal["keep", "drop", "mark"]
 
@@ -47,14 +47,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class AlignRun:
-    """How pairs are aligned; None means what the model's card says."""
+    """How pairs are aligned; None means what the model's card says.
+
+    `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`.
+    """
 
     model: str
     scorer: str | None = None
     decoder: str | None = None
     threshold: float | None = None
     min_confidence: float | None = None
-    windowing: Windowing | None = None
+    windowing: Mode = "overlap"
+    margin: float = 64.0
     segment: Segmentation = "cue"
     rolling: Rolling = "auto"
     encoding: str | None = None
@@ -70,6 +74,13 @@ class AlignRun:
     def spec(self) -> AlignerSpec:
         """The card's aligner part; raises ModelError."""
         return aligner_spec(get_card(self.model), self.scorer)
+
+    @cached_property
+    def windows(self) -> Windowing:
+        """How a long video is cut for models that see a window at a time."""
+        from vidalign.aligners.windowing import Windowing
+
+        return Windowing(mode=self.windowing, margin=self.margin)
 
     @cached_property
     def extraction(self) -> Extraction:
@@ -103,13 +114,18 @@ class AlignRun:
 
     def check(self) -> None:
         """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later."""
-        from vidalign.aligners.decoders import get_decoder
         from vidalign.weights.cache import locate
 
-        get_decoder(self.decoder or self.spec.decoder)
         _ = self.extraction.place, self.weights_sha256
         words = get_card(self.spec.backbone if self.spec.scorer == "similarity" else self.model)
         locate(words, "vocab" if self.spec.text == "bert" else "dictionary")
+        _check_decoder(self.decoder or self.spec.decoder)
+
+
+def _check_decoder(name: str) -> None:
+    from vidalign.aligners.decoders import get_decoder
+
+    get_decoder(name)
 
 
 @dataclass(frozen=True, slots=True)

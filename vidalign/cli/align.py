@@ -147,15 +147,13 @@ def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> F
 
 
 def _run(given: dict[str, Any]) -> AlignRun:
-    from vidalign.aligners.windowing import Windowing
     from vidalign.batch.settings import AlignRun
     from vidalign.weights.defaults import default_model
 
     plain = ("scorer", "decoder", "threshold", "min_confidence", "segment", "rolling", "encoding", "matrix")
-    more = ("unaligned", "weights", "device", "reader", "save_features")
+    more = ("windowing", "margin", "unaligned", "weights", "device", "reader", "save_features")
     return AlignRun(
         model=given["model"] or default_model(),
-        windowing=Windowing(mode=given["windowing"], margin=given["margin"]),
         **{name: given[name] for name in (*plain, *more)},
     )
 
