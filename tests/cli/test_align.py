@@ -118,7 +118,7 @@ def test_the_same_bytes_twice(tiny: Path, cli: Run) -> None:
 
 
 OTHERS: dict[str, tuple[list[str], str]] = {
-    "threshold": (["--threshold", "0.9"], "threshold: 0.5 / 0.9"),
+    "threshold": (["--threshold", "0.987"], " / 0.987)"),
     "matrix": (["--no-matrix"], "matrix: True / False"),
     "segment": (["--segment", "sentence"], "other sentences"),
     "scorer": (["--scorer", "similarity"], "scorer: tan / similarity"),
