@@ -25,7 +25,7 @@ TEXT_BATCH = 256
 class TanScorer:
     """Mean of joint and dual cosine of the last stage, with the alignability logit of joint stage 3.
 
-    `batch` windows run together; `precision` float32, bf16 or fp16 (autocast, GPU only).
+    `batch` windows run together.
     """
 
     name = "tan"
@@ -37,14 +37,12 @@ class TanScorer:
         tokenizer: Tokenizer,
         *,
         device: str = "cpu",
-        dtype: torch.dtype = torch.float32,
         batch: int = 8,
     ) -> None:
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer
         self.text_model = tokenizer.name
         self.device = torch.device(device)
-        self.dtype = dtype
         self.batch = batch
 
     def known_words(self, sentences: Sequence[Sentence]) -> float | None:
@@ -62,7 +60,7 @@ class TanScorer:
         windows = plan_windows(features.times, sentence_mids(sentences), windowing)
         stitcher = Stitcher(len(sentences), len(features.features))
         logit_sum, logit_count = np.zeros(len(sentences)), np.zeros(len(sentences))
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode():
             video = self.model.project_video(
                 torch.tensor(features.features, dtype=torch.float32).to(self.device)
             )
@@ -79,9 +77,6 @@ class TanScorer:
             with np.errstate(invalid="ignore"):
                 head_mean = (logit_sum / logit_count).astype(np.float32)
         return Scores(stitcher.mean(), head_mean, asdict(windowing))
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         ids, mask = self.tokenizer(texts)
