@@ -89,3 +89,12 @@ def test_clips_are_taken_as_they_are_needed(backbone: Backbone, pixels: NDArray[
 
 def test_nothing_gives_nothing(backbone: Backbone) -> None:
     assert list(encode(backbone, iter([]))) == []
+
+
+def test_less_precision_gives_nearly_the_same(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
+    exact = np.concatenate(list(encode(backbone, iter(pixels))))
+    rough = np.concatenate(list(encode(backbone, iter(pixels), precision="bf16")))
+    assert rough.dtype == np.float32
+    assert not np.array_equal(rough, exact)
+    cosine = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
+    assert (cosine > 0.99).all()

@@ -69,7 +69,7 @@ def vocabulary_warning(known: float, card: ModelCard) -> str:
     here = [f"--model {other.name}" for other in others if _is_here(other)]
     if here:
         return f"{text}; installed models that know more: {', '.join(here)}"
-    return f"{text}; a model that knows more: {how_to_get(get_card(KNOWS_MORE))}"
+    return f"{text}; {KNOWS_MORE} knows more, {how_to_get(get_card(KNOWS_MORE))}"
 
 
 def _is_here(card: ModelCard) -> bool:
