@@ -38,13 +38,14 @@ class Conv(nn.Module):
 
     def __init__(self, cin: int, cout: int, kernel: int, *, separable: bool = False) -> None:
         super().__init__()
-        size = (1, kernel, kernel) if separable else (kernel, kernel, kernel)
-        padding = tuple(k // 2 for k in size)
-        self.conv1 = nn.Conv3d(cin, cout, size, padding=padding, bias=False)  # type: ignore[arg-type]
+        depth, half = (1 if separable else kernel), kernel // 2
+        self.conv1 = nn.Conv3d(
+            cin, cout, (depth, kernel, kernel), padding=(depth // 2, half, half), bias=False
+        )
         self.bn1 = nn.BatchNorm3d(cout)
         self.separable = separable
         if separable:
-            self.conv2 = nn.Conv3d(cout, cout, (kernel, 1, 1), padding=(kernel // 2, 0, 0), bias=False)
+            self.conv2 = nn.Conv3d(cout, cout, (kernel, 1, 1), padding=(half, 0, 0), bias=False)
             self.bn2 = nn.BatchNorm3d(cout)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -58,12 +58,16 @@ class Feedforward(nn.Module):
 class Block(nn.Module):
     """Pre-norm transformer block; gives its first norm's output beside its own."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
         self.attn = Attention(width, heads)
         self.ln_1 = nn.LayerNorm(width)
         self.mlp = Feedforward(width)
         self.ln_2 = nn.LayerNorm(width)
+        nn.init.normal_(self.attn.in_proj_weight, std=width**-0.5)
+        nn.init.normal_(self.mlp.c_fc.weight, std=(2 * width) ** -0.5)
+        for residual in (self.attn.out_proj, self.mlp.c_proj):
+            nn.init.normal_(residual.weight, std=(2 * depth * width) ** -0.5)
 
     def forward(self, x: Tensor, ignore: Tensor | None) -> tuple[Tensor, Tensor]:
         normed = self.ln_1(x)
@@ -72,11 +76,14 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """L blocks give L stages (B, L, length, C): input norms of blocks 2..L, then `post_norm` of the end."""
+    """L blocks give L stages (B, L, length, C): input norms of blocks 2..L, then `post_norm` of the end.
 
-    def __init__(self, width: int, heads: int, layers: int) -> None:
+    `depth` is the number of layers that the initial weights are scaled for.
+    """
+
+    def __init__(self, width: int, heads: int, layers: int, depth: int) -> None:
         super().__init__()
-        self.resblocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
+        self.resblocks = nn.ModuleList(Block(width, heads, depth) for _ in range(layers))
 
     def forward(self, x: Tensor, ignore: Tensor | None, post_norm: nn.LayerNorm) -> Tensor:
         stages = []
@@ -131,8 +138,8 @@ class TAN(nn.Module):
             self.bert = BertText(vocabulary=vocabulary, width=text_dim)
         else:
             self.bert = Word2VecText(vocabulary, word_dim, text_hidden, text_dim)
-        self.video_temporal_encoder = Encoder(width, heads, video_layers)
-        self.joint_temporal_encoder = Encoder(width, heads, joint_layers)
+        self.video_temporal_encoder = Encoder(width, heads, video_layers, joint_layers)
+        self.joint_temporal_encoder = Encoder(width, heads, joint_layers, joint_layers)
         self.video_pre_proj = nn.Linear(video_dim, width, bias=False)
         self.text_pre_proj = nn.Linear(text_dim, width, bias=False)
         self.ln_text_init = nn.LayerNorm(width)
@@ -147,9 +154,9 @@ class TAN(nn.Module):
             self.temporal_pos_embed = nn.Parameter(torch.empty(POSITIONS, width))
         self.text_temporal_pos_embed = nn.Parameter(torch.empty(POSITIONS, width))
         self.binary_head = nn.Linear(width, 1) if head else None
-        self._initialise(width, joint_layers)
+        self._initialise()
 
-    def _initialise(self, width: int, layers: int) -> None:
+    def _initialise(self) -> None:
         heads = [self.video_pre_proj, self.text_pre_proj, self.mlp, self.binary_head]
         for linear in (h for h in heads if h is not None):
             nn.init.normal_(linear.weight, std=0.01)
@@ -158,13 +165,6 @@ class TAN(nn.Module):
         for table in (self.temporal_pos_embed, self.text_temporal_pos_embed):
             if isinstance(table, nn.Parameter):
                 nn.init.normal_(table, std=0.01)
-        residual = width**-0.5 * (2 * layers) ** -0.5
-        for encoder in (self.video_temporal_encoder, self.joint_temporal_encoder):
-            for block in encoder.resblocks:
-                nn.init.normal_(block.attn.in_proj_weight, std=width**-0.5)  # type: ignore[union-attr,arg-type]
-                nn.init.normal_(block.attn.out_proj.weight, std=residual)  # type: ignore[union-attr,arg-type]
-                nn.init.normal_(block.mlp.c_proj.weight, std=residual)  # type: ignore[union-attr,arg-type]
-                nn.init.normal_(block.mlp.c_fc.weight, std=(2 * width) ** -0.5)  # type: ignore[union-attr,arg-type]
 
     def embed_text(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids (K, W), mask True at real tokens (default: id > 0) -> sentence vectors (K, text_dim)."""
