@@ -13,7 +13,7 @@ from tests.tiny import draw_video, made_features, write_vtt
 from vidalign.batch.align import align_pair, align_pairs
 from vidalign.batch.settings import AlignRun, Pair
 from vidalign.errors import DataError, ModelError, OutputMismatchError, SubtitleError, UsageError, VideoError
-from vidalign.store.features import write_features
+from vidalign.store.features import read_features, write_features
 
 TEXTS = ("stir the egg", "put water", "whisk the red bowl")
 RUN = AlignRun("mini", device="cpu", threshold=0.0)
@@ -184,8 +184,13 @@ def test_kept_features_of_another_recipe_are_refused_at_the_call(
     tiny: Path, clip_file: Path, subtitles: Path, tmp_path: Path
 ) -> None:
     write_features(tmp_path / "a.h5", vidalign.extract(clip_file, recipe="s3d-16fps"))
+    run = replace(RUN, save_features=tmp_path)
     with pytest.raises(OutputMismatchError, match=r"recipe fps: 16.0 / 8.0"):
-        align_pairs([pair(clip_file, subtitles)], replace(RUN, save_features=tmp_path))
+        align_pairs([pair(clip_file, subtitles)], run)
+    [(result, _)] = align_pairs([pair(clip_file, subtitles)], run, overwrite=True)
+    assert result.status == "done"
+    recipe = read_features(tmp_path / "a.h5").recipe
+    assert recipe is not None and recipe.name == "mini-8fps"
 
 
 def test_one_bad_pair_of_several(tiny: Path, clip_file: Path, subtitles: Path, tmp_path: Path) -> None:

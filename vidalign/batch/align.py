@@ -45,10 +45,10 @@ def align_pairs(
 
     A result comes, with its alignment, as soon as its file is on disk. Raises UsageError or one of its kind,
     at the call, where a model is missing, a folder cannot be written, or an output came from other inputs or
-    settings (`overwrite` redoes it).
+    settings (`overwrite` redoes it, and the features kept).
     """
     run.check()
-    pairs = _with_kept_features(pairs, run)
+    pairs = _with_kept_features(pairs, run, renew=overwrite)
     ends = [_end_before_work(pair, run, overwrite) for pair in pairs]
     todo = [pair for pair, end in zip(pairs, ends, strict=True) if end is None]
     if any(not pair.has_features for pair in todo):
@@ -79,15 +79,17 @@ def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> O
     return Outcome(alignment, inputs, warnings, bool(features.truncated))
 
 
-def _with_kept_features(pairs: Sequence[Pair], run: AlignRun) -> list[Pair]:
+def _with_kept_features(pairs: Sequence[Pair], run: AlignRun, *, renew: bool) -> list[Pair]:
     """With --save-features, pairs that know where theirs lie; raises OutputMismatchError for other ones."""
     if run.save_features is None:
         return list(pairs)
     named = [(pair.video, pair.name) for pair in pairs if not pair.has_features]
     items = {item.source: item for item in place(named, run.save_features, ".h5")}
-    for item in items.values():
+    for item in () if renew else items.values():
         attempt(partial(extract.finished, item, run.extraction), item.source)
-    return [pair if pair.has_features else replace(pair, kept=items[pair.video]) for pair in pairs]
+    return [
+        pair if pair.has_features else replace(pair, kept=items[pair.video], renew=renew) for pair in pairs
+    ]
 
 
 def _end_before_work(pair: Pair, run: AlignRun, overwrite: bool) -> Ended | None:
@@ -162,7 +164,7 @@ def _features(pair: Pair, run: AlignRun, progress: Progress | None) -> Features:
         return read_features(pair.features)
     if pair.kept is None:
         return extract_features(pair.video, run.extraction, progress)
-    if extract.finished(pair.kept, run.extraction) is not None:
+    if not pair.renew and extract.finished(pair.kept, run.extraction) is not None:
         return read_features(pair.kept.output)
     features = extract_features(pair.video, run.extraction, progress)
     write_features(pair.kept.output, features)

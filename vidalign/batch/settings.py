@@ -27,7 +27,7 @@ class Pair:
     """One video with its subtitles: a file, or text track `track` of the video itself.
 
     `features` is a features file to use instead of the video, `ready` such features in memory, `kept` where
-    the features made on the way are kept and looked for. `output` None: nothing is written.
+    the features made on the way are kept and, unless `renew`, looked for. `output` None: nothing is written.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Pair:
     features: Path | None = None
     ready: Features | None = None
     kept: Item | None = None
+    renew: bool = False
 
     @property
     def has_features(self) -> bool:
