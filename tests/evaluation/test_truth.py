@@ -32,6 +32,7 @@ def test_peaks_labels_and_segments_by_hand() -> None:
     assert found.hit.tolist() == [True, False]
     assert found.recall == 0.5
     assert found.labelled_right.tolist() == [True, False, False]
+    assert found.found.tolist() == [True, False]
     assert found.iou.tolist() == pytest.approx([1.6 / 3.0, 0])
     assert found.window_iou.tolist() == pytest.approx([1.1 / 3.5, 0])
 

@@ -19,14 +19,15 @@ from vidalign.types import Alignment
 class Judgement:
     """What an alignment is worth, by sentence.
 
-    `alignable` and `labelled_right` (K,) bool. Of the A alignable ones: `hit` (A,), whether the peak lies
-    in the true interval; `iou` (A,) of the segment; `window_iou` (A,) of a window of the sentence's own
-    duration around the peak; both 0 where the sentence was not aligned.
+    `alignable` and `labelled_right` (K,) bool. Of the A alignable ones: `hit` (A,), whether the peak lies in
+    the true interval; `found` (A,), whether the sentence was aligned; `iou` (A,) of its segment, and
+    `window_iou` (A,) of a window of its own duration around the peak, both 0 where it was not aligned.
     """
 
     alignable: NDArray[np.bool_]
     labelled_right: NDArray[np.bool_]
     hit: NDArray[np.bool_]
+    found: NDArray[np.bool_]
     iou: NDArray[np.float64]
     window_iou: NDArray[np.float64]
 
@@ -68,6 +69,7 @@ def judge(alignment: Alignment, truth: Sequence[Sequence[Any]]) -> Judgement:
         alignable=alignable,
         labelled_right=alignment.aligned == alignable,
         hit=hit,
+        found=alignment.aligned[chosen],
         iou=interval_iou(alignment.segments[chosen], true[chosen]),
         window_iou=interval_iou(_windows(alignment, chosen, best.mean(axis=1)), true[chosen]),
     )
