@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def media_folder() -> Path:

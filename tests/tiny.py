@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,8 +56,8 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Makes `mini` the random model, on one thread; the cache is empty. Gives the folder of its files."""
+def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes `mini` the random model; the cache is empty. Gives the folder of its files."""
     stored_path = cache.stored_path
 
     def bundled_elsewhere(card: ModelCard | str, role: str) -> Path:
@@ -67,10 +66,7 @@ def tiny(tiny_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
     monkeypatch.setattr(cache, "stored_path", bundled_elsewhere)
     monkeypatch.setenv("VIDALIGN_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tiny_files
-    torch.set_num_threads(threads)
+    return tiny_files
 
 
 def draw_video(
@@ -176,13 +172,12 @@ PROGRAM = (sys.executable, "-c", "from vidalign.cli.main import run; run()")
 
 
 def start(*args: str | Path) -> subprocess.Popen[bytes]:
-    """One command line in a process of its own, on one thread."""
+    """One command line in a process of its own."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, args)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
 

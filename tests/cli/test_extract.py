@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -410,6 +411,17 @@ def test_nobody_listens_any_more(tiny_files: Path, two: Path, tmp_path: Path) ->
     assert process.wait(20) == 141
     assert "Traceback" not in said and "error" not in said
     assert not [name for name in names(tmp_path / "out") if not name.endswith(".h5")]
+
+
+@pytest.mark.parametrize(("given", "holds"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_idle_threads_of_the_model_leave_the_cores_to_the_decoder(given: dict[str, str], holds: str) -> None:
+    program = (
+        "import os; from vidalign.cli import main;"
+        "main.main = lambda args: print(os.environ['OMP_WAIT_POLICY']) or 0; main.run()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, f"{holds}\n")
 
 
 def test_cut_before_its_first_clip(tiny: Path, clip_file: Path, tmp_path: Path, cli: Run) -> None:

@@ -110,6 +110,8 @@ def main(args: Sequence[str]) -> int:
 
 def run() -> NoReturn:
     """The console script."""
+    # Decoding shares the cores with the model, whose idle threads must not spin on them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "_VIDALIGN_COMPLETE" in os.environ:
         cli.main(prog_name="vidalign")
     signal.signal(signal.SIGTERM, _leave)
