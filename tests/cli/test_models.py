@@ -137,7 +137,7 @@ def test_a_milnce_checkpoint_is_added_tensor_by_tensor(run: Run, tmp_path: Path,
     stored = load_tensors(locate("s3d-howto100m", "backbone"))
     assert len(stored) == 537
     assert all(torch.equal(stored[name], tensor) for name, tensor in state.items())
-    code, out, _ = run("verify", "--json")
+    code, out, _ = run("verify", "s3d-howto100m", "--json")
     assert (code, json.loads(out)["verdict"]) == (0, "ok")
 
 
