@@ -206,7 +206,8 @@ class Alignment:
 
     `similarity` (K, T) float32, NaN where no window scored the cell (None: left out); `alignability` and
     `confidence` (K,) in [0, 1]; `aligned` (K,) bool; `segments` (K, 2) seconds, NaN where not aligned;
-    `times` (T, 2) seconds. `notice` says what world the model knows.
+    `times` (T, 2) seconds. `notice` says what world the model knows. `features_sha256` stands for the values
+    and times of the features, `video_size` (bytes) for the video they were made from.
     """
 
     similarity: NDArray[np.float32] | None
@@ -225,6 +226,9 @@ class Alignment:
     windowing: Mapping[str, Any] = field(default_factory=dict)
     text_model: str | None = None
     features_recipe: Recipe | None = None
+    features_weights_sha256: str | None = None
+    features_sha256: str | None = None
+    video_size: int | None = None
     weights_sha256: str | None = None
     threshold: float | None = None
     alignability_kind: AlignabilityKind | None = None

@@ -55,5 +55,8 @@ def test_stitching_is_a_mean_and_unscored_cells_are_nan() -> None:
 
 
 def test_a_windowing_with_gaps_is_refused() -> None:
-    with pytest.raises(DataError, match="gaps"):
+    with pytest.raises(DataError, match="does not do"):
         Windowing(size=16, stride=32)
+    for margin in (float("inf"), float("nan"), -1.0):
+        with pytest.raises(DataError, match="finite margin"):
+            Windowing(margin=margin)

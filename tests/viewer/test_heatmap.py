@@ -60,7 +60,7 @@ def test_a_long_video_is_quick() -> None:
 def test_the_axis_has_the_width_and_its_marks_do_not_touch(seconds: float) -> None:
     known = {clock(share * seconds) for share in (0, 0.25, 0.5, 0.75, 1)}
     for width in range(1, 201):
-        line = time_axis(seconds, width)
+        line = time_axis(0, seconds, width)
         assert len(line) == width
         assert set(line.split()) <= known
         if width >= 25:

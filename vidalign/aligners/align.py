@@ -12,7 +12,9 @@ from vidalign.aligners.decoders import get_decoder
 from vidalign.aligners.registry import Aligner
 from vidalign.aligners.windowing import Windowing
 from vidalign.errors import DataError
+from vidalign.store.features import content_sha256
 from vidalign.types import Alignment, Features, Transcript
+from vidalign.weights.cache import file_sha256, missing_roles
 from vidalign.weights.cards import ModelCard, get_card
 from vidalign.weights.recipes import get_recipe
 
@@ -61,6 +63,9 @@ def align_features(
         windowing=scores.windowing,
         text_model=aligner.scorer.text_model,
         features_recipe=features.recipe,
+        features_weights_sha256=features.weights_sha256,
+        features_sha256=content_sha256(features),
+        video_size=features.video_size,
         weights_sha256=aligner.sha256,
         threshold=float(threshold),
         alignability_kind=worth.kind,
@@ -88,13 +93,28 @@ def check_features(features: Features, aligner: Aligner) -> None:
     if features.recipe is not None:
         differences = features.recipe.differences(get_recipe(spec.recipe))
         if spec.scorer == "similarity":
-            differences = [d for d in differences if not d.startswith(("layer:", "l2:"))]
+            differences = [d for d in differences if not d.startswith("layer:")]
         if differences:
             theirs = f"recipe {features.recipe.name} (theirs / needed: {'; '.join(differences)})"
             raise DataError(f"the features come from {theirs}, {needed}", hint=again)
+    _check_weights(features, aligner)
     width = feature_width(get_card(spec.backbone), spec.layer)
     if spec.scorer != "similarity" and vectors.shape[1] != width:
         raise DataError(f"the features are {vectors.shape[1]} wide, {needed} ({width} wide)", hint=again)
+
+
+def _check_weights(features: Features, aligner: Aligner) -> None:
+    """Raise DataError where the features are known to come from other weights than the backbone's here."""
+    card, theirs = get_card(aligner.spec.backbone), features.weights_sha256
+    if theirs is None or "backbone" in missing_roles(card):
+        return
+    ours = aligner.sha256 if aligner.spec.scorer == "similarity" else file_sha256(card, "backbone")
+    if theirs != ours:
+        raise DataError(
+            f"the features come from other weights of {card.name} (sha256 {theirs[:12]}...) "
+            f"than those here ({ours[:12]}...)",
+            hint="extract them again",
+        )
 
 
 def feature_width(card: ModelCard, layer: str) -> int:

@@ -7,7 +7,11 @@ from dataclasses import replace
 from vidalign.errors import ModelError
 from vidalign.weights.cards import AlignerSpec, ModelCard
 
-SCORERS = ("tan", "similarity")
+SCORERS = ("tan", "similarity", "cosine")
+"""What `--scorer` may name; similarity is the dot product, as MIL-NCE was trained."""
+
+_PLAIN = {"similarity": ("dot", 1.0), "cosine": ("cosine", 0.07)}
+"""Scorers that need no network of their own: score and temperature."""
 
 
 def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
@@ -21,15 +25,16 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
         return card.aligner
     if scorer not in SCORERS:
         raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
-    if scorer != "similarity":
+    if scorer not in _PLAIN:
         raise ModelError(
             f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"
         )
+    score, temperature = _PLAIN[scorer]
     return replace(
         card.aligner,
         scorer="similarity",
-        config={"score": "dot"},
+        config={"score": score},
         text="word2vec",
-        temperature=1.0,
+        temperature=temperature,
         calibration=None,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -28,10 +29,10 @@ class Windowing:
     margin: float = 64.0
 
     def __post_init__(self) -> None:
-        if self.size < 1 or not 1 <= self.stride <= self.size or self.margin < 0:
+        if self.size < 1 or not 1 <= self.stride <= self.size or not 0 <= self.margin < inf:
             raise DataError(
-                f"windowing size {self.size}, stride {self.stride}, margin {self.margin:g} leaves gaps",
-                hint="size >= stride >= 1 and margin >= 0",
+                f"windowing size {self.size}, stride {self.stride}, margin {self.margin:g} does not do",
+                hint="size >= stride >= 1 and a finite margin >= 0",
             )
 
 

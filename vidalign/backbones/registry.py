@@ -13,7 +13,7 @@ from vidalign.backbones.s3d import S3D
 from vidalign.backbones.spec import DIVISORS, backbone_spec, check_recipe
 from vidalign.errors import DataError, ModelError
 from vidalign.types import Recipe
-from vidalign.weights.cache import file_sha256, hash_file, locate
+from vidalign.weights.cache import file_sha256, locate, owner, weights_sha256
 from vidalign.weights.cards import BackboneSpec, ModelCard, card_names, get_card
 from vidalign.weights.convert import match, read_weights
 from vidalign.weights.tensors import load_tensors
@@ -91,8 +91,9 @@ def read_or_locate(
     card: ModelCard, role: str, weights: str | Path | None, expected: Mapping[str, tuple[int, ...]]
 ) -> tuple[Mapping[str, Tensor], str]:
     """Tensors and SHA-256 of a card's file of that role, or of `weights`: a file, or another card's name."""
-    if weights is not None and Path(weights).exists():
-        return read_weights(Path(weights), expected), hash_file(Path(weights))
+    if weights is not None and Path(weights).is_file():
+        allowed = owner(card, role)[1].pickle_globals
+        return read_weights(Path(weights), expected, allowed), weights_sha256(card, role, Path(weights))
     if weights is not None and str(weights) not in card_names():
         raise ModelError(
             f"{weights}: no such file of weights, nor a model of that name",

@@ -64,6 +64,8 @@ def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> O
     from vidalign.aligners.align import AlignSettings, align_features
 
     inputs = read_inputs(pair, run)
+    if run.weights is not None:
+        _ = run.aligner
     features = _features(pair, run, progress)
     settings = AlignSettings(run.decoder, run.threshold, run.windows)
     alignment = align_features(features, inputs.transcript, run.aligner, settings)

@@ -64,14 +64,31 @@ def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str
 
     spec = run.spec
     yield "video", found.video, pair.video.name
+    yield from _made_from(found, pair, run)
     yield "model", found.model, run.model
     yield "scorer", found.scorer, spec.scorer
+    if spec.scorer == "similarity":
+        yield "score", found.score, spec.config["score"]
     yield "decoder", found.decoder, run.decoder or spec.decoder
     yield "weights", found.weights_sha256, run.weights_sha256
     yield "threshold", found.threshold, threshold_of(spec.calibration, run.threshold)
     yield "matrix", found.similarity is not None, run.matrix
     if spec.scorer != "similarity":
         yield "windowing", dict(found.windowing), asdict(run.windows)
+
+
+def _made_from(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
+    """The features, or the video and backbone, that the output came from; what it does not say is passed."""
+    from vidalign.store.features import content_sha256, read_features
+
+    if pair.features is not None:
+        if found.features_sha256 is not None:
+            yield "features", found.features_sha256, content_sha256(read_features(pair.features))
+        return
+    if found.video_size is not None and pair.video.is_file():
+        yield "video_size", found.video_size, pair.video.stat().st_size
+    if found.features_weights_sha256 is not None:
+        yield "backbone weights", found.features_weights_sha256, run.extraction.weights_sha256
 
 
 def _said(cues: tuple[Cue, ...]) -> list[tuple[object, ...]]:

@@ -21,7 +21,7 @@ from vidalign.batch.report import ItemResult
 from vidalign.errors import OutputMismatchError, VidalignError, VideoError
 from vidalign.store.items import Item
 from vidalign.types import Features, Recipe
-from vidalign.weights.cache import file_sha256, hash_file
+from vidalign.weights.cache import file_sha256, weights_sha256
 from vidalign.weights.cards import get_card
 from vidalign.weights.defaults import default_model
 from vidalign.weights.recipes import get_recipe
@@ -69,7 +69,7 @@ class Extraction:
     def weights_sha256(self) -> str:
         """SHA-256 of the weights file; raises ModelError where it is missing."""
         if self.weights is not None:
-            return hash_file(self.weights)
+            return weights_sha256(self.backbone, "backbone", self.weights)
         return file_sha256(get_card(self.backbone), "backbone")
 
     @cached_property

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidalign.aligners.spec import aligner_spec
-from vidalign.batch.extract import Dtype, Extraction
+from vidalign.batch.extract import Extraction
+from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
 from vidalign.text.subtitles import Rolling, SubtitleFile, read_subtitles
@@ -69,7 +70,6 @@ class AlignRun:
     device: str = "auto"
     reader: str = "auto"
     save_features: Path | None = None
-    features_dtype: Dtype = "float16"
 
     @cached_property
     def spec(self) -> AlignerSpec:
@@ -91,19 +91,18 @@ class AlignRun:
             recipe=self.spec.recipe,
             weights=self.weights if self.spec.scorer == "similarity" else None,
             device=self.device,
-            dtype=self.features_dtype,
             reader=self.reader,
         )
 
     @cached_property
     def weights_sha256(self) -> str:
         """SHA-256 of the scorer's weights; raises ModelError where they are missing."""
-        from vidalign.weights.cache import file_sha256, hash_file
+        from vidalign.weights.cache import file_sha256, weights_sha256
 
         if self.spec.scorer == "similarity":
             return self.extraction.weights_sha256
         if self.weights is not None:
-            return hash_file(self.weights)
+            return weights_sha256(self.model, "aligner", self.weights)
         return file_sha256(get_card(self.model), "aligner")
 
     @cached_property
@@ -117,7 +116,10 @@ class AlignRun:
         """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later."""
         from vidalign.weights.cache import locate
 
-        _ = self.extraction.place, self.weights_sha256
+        for name, value in (("threshold", self.threshold), ("min_confidence", self.min_confidence)):
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
+        _ = self.extraction.place, self.weights_sha256, self.windows
         words = get_card(self.spec.backbone if self.spec.scorer == "similarity" else self.model)
         locate(words, "vocab" if self.spec.text == "bert" else "dictionary")
         _check_decoder(self.decoder or self.spec.decoder)

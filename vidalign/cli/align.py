@@ -16,6 +16,7 @@ from vidalign.cli.options import (
     overwrite_option,
     reader_option,
     root_option,
+    strict_option,
     talk_options,
 )
 
@@ -51,7 +52,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--model", metavar="CARD", help="The aligning model (see `vidalign models list`).")
 @click.option("--weights", type=_FILE, help="A checkpoint file to use instead of the model's own.")
-@click.option("--scorer", metavar="NAME", help="tan or similarity; by default what the model says.")
+@click.option(
+    "--scorer",
+    metavar="NAME",
+    help="tan, similarity (dot product) or cosine; by default what the model says.",
+)
 @click.option("--decoder", metavar="NAME", help="How segments are found; by default what the model says.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), help="Alignability from which a sentence counts as aligned."
@@ -105,6 +110,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @root_option
 @overwrite_option
 @fail_fast_option
+@strict_option
 @dry_run_option
 @json_option
 @talk_options
@@ -141,6 +147,8 @@ def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> F
         raise UsageError(
             "there is nothing to align", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
         )
+    if features is not None and given["save_features"] is not None:
+        raise UsageError("--features and --save-features exclude each other", hint="leave one out")
     if features is None and not video.exists():
         raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
     return Found((single_pair(video, subtitles, output, features),))
@@ -164,7 +172,7 @@ def _align_all(found: Found, run: AlignRun, talk: Talk, given: dict[str, Any]) -
     from vidalign.cli.items import meter_for
     from vidalign.cli.notice import notice
 
-    report = Report()
+    report = Report(strict=given["strict"])
     with meter_for(talk, len(found.pairs)) as begin:
         aligned = align_pairs(
             found.pairs,

@@ -72,7 +72,8 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "VIDALIGN"},
-    epilog="Exit codes: 0 done, 1 an item failed, 2 wrong usage or missing model, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 an item failed, 2 wrong usage or missing model, 3 confidence too low, "
+    "130 interrupted, 143 terminated.",
 )
 @click.version_option(
     __version__, prog_name="vidalign", message="%(prog)s %(version)s", allow_from_autoenv=False

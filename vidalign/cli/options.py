@@ -47,7 +47,7 @@ reader_option = click.option(
     type=click.Choice(["auto", "decord", "pyav"]),
     default="auto",
     show_default=True,
-    help="What decodes the video; auto takes decord where it is known to be right.",
+    help="What decodes the video; auto takes decord for short plain files, where it is right, else PyAV.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=0), default=0, show_default="all cores", help="CPU threads to use."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, floor
 from typing import Any, NamedTuple
 
@@ -50,7 +51,7 @@ def evaluate(
     labels: list[int] = []
     scores: list[float] = []
     for video, rows in annotation.items():
-        found = score_video(rows, seconds[video], lambda window, video=video: model(video, window))  # type: ignore[misc]
+        found = score_video(rows, seconds[video], partial(model, video))
         for row, best, score in zip(rows, found.best, found.alignability, strict=True):
             labels.append(int(row[0]))
             scores.append(float(score))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
@@ -34,12 +34,12 @@ class Judgement:
     @property
     def recall(self) -> float:
         """R@1: share of alignable sentences whose peak lies in the true interval."""
-        return float(self.hit.mean())
+        return _mean(self.hit.tolist())
 
     @property
     def label_accuracy(self) -> float:
         """Share of sentences labelled right."""
-        return float(self.labelled_right.mean())
+        return _mean(self.labelled_right.tolist())
 
 
 def judge(alignment: Alignment, truth: Sequence[Sequence[Any]]) -> Judgement:
@@ -65,6 +65,7 @@ def judge(alignment: Alignment, truth: Sequence[Sequence[Any]]) -> Judgement:
         ],
         dtype=bool,
     )
+    hit &= np.isfinite(rows).any(axis=1)
     return Judgement(
         alignable=alignable,
         labelled_right=alignment.aligned == alignable,
@@ -82,7 +83,13 @@ def spoken_recall(truth: Sequence[Sequence[Any]], times: Sequence[tuple[float, f
         for row, (start, end) in zip(truth, times, strict=True)
         if row[0]
     ]
-    return float(np.mean(hits))
+    return _mean(hits)
+
+
+def _mean(values: Iterable[bool]) -> float:
+    """NaN for no values."""
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else float("nan")
 
 
 def _windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ def read_features_attributes(path: Path) -> dict[str, Any]:
     path = Path(path)
     with hdf5.open_schema(path, SCHEMA) as file:
         return _known(hdf5.read_attributes(file, path), path) | {"dtype": str(file["features"].dtype)}
+
+
+def content_sha256(features: Features) -> str:
+    """SHA-256 of the values (in their own precision) and times of features."""
+    digest = hashlib.sha256(np.ascontiguousarray(features.features).tobytes())
+    digest.update(np.ascontiguousarray(features.times).tobytes())
+    return digest.hexdigest()
 
 
 def _known(found: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def describe_alignment(
         columns = max(1, width - 2)
         drawn = heat_map(alignment.similarity, columns, HEIGHT)
         lines += ["", *(f"  {line}" for line in drawn)]
-        lines.append(shorten(f"  {time_axis(float(alignment.times[-1, 1]), len(drawn[0]))}", width))
+        start, end = float(alignment.times[0, 0]), float(alignment.times[-1, 1])
+        lines.append(shorten(f"  {time_axis(start, end, len(drawn[0]))}", width))
     lines.append("")
     return lines + [_sentence_line(alignment, k, width, paint) for k in range(count)]
 

@@ -21,15 +21,15 @@ def heat_map(similarity: NDArray[np.float32], width: int, height: int) -> list[s
     return [_line(row) for row in merged]
 
 
-def time_axis(seconds: float, width: int) -> str:
-    """Marks of minutes and seconds under a heat map of that width and length; those that fit, ends first."""
+def time_axis(start: float, end: float, width: int) -> str:
+    """Marks of minutes and seconds under a heat map of that width; those that fit, the two ends first."""
     line = " " * width
     for share in (0.0, 1.0, 0.5, 0.25, 0.75):
-        mark = clock(share * seconds)
+        mark = clock(start + share * (end - start))
         place = width - len(mark) if share == 1 else int(share * width)
-        end = place + len(mark)
-        if place >= 0 and end <= width and not line[max(0, place - 1) : end + 1].strip():
-            line = line[:place] + mark + line[end:]
+        after = place + len(mark)
+        if place >= 0 and after <= width and not line[max(0, place - 1) : after + 1].strip():
+            line = line[:place] + mark + line[after:]
     return line
 
 

@@ -153,7 +153,7 @@ def _store(item: _Ready, source: str) -> None:
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{report.path}: cannot be written: {error}") from None
         stored = replace(item.pin, sha256=hash_file(temporary), size=temporary.stat().st_size, source=source)
-        write_pin(report.card, report.role, stored)
+    write_pin(report.card, report.role, stored)
 
 
 def _role_of(card: ModelCard, tensors: dict[str, torch.Tensor], checks: Checks, path: Path) -> str:

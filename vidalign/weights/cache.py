@@ -111,6 +111,17 @@ def file_sha256(card: ModelCard | str, role: str) -> str:
     return hash_file(path)
 
 
+def weights_sha256(card: ModelCard | str, role: str, path: Path) -> str:
+    """SHA-256 that stands for a weights file of the user's.
+
+    A checkpoint that was added to the model counts as the file it was converted to, for they hold the same.
+    """
+    digest = hash_file(path)
+    held, entry = owner(card, role)
+    pin = read_pins(held.name).get(entry.role)
+    return pin.sha256 if pin is not None and pin.original_sha256 == digest else digest
+
+
 def hash_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; raises ModelError when it cannot be read."""
     try:

@@ -27,12 +27,15 @@ def unwrap(loaded: object) -> dict[str, torch.Tensor]:
 
     Understands the wrappers of TAN and MIL-NCE checkpoints: `{"state_dict": ...}` beside optimiser and co.,
     `module.` of parallel training, TAN's twin (`online.` is kept, `target.` and the top-level copy of the
-    language model are dropped), `lang_model.` for `bert.`. Raises ModelError when no tensors are found.
+    language model are dropped), `lang_model.` for `bert.`. The counter `position_ids` that older BERT files
+    carry is dropped. Raises ModelError when no tensors are found.
     """
     tensors = {_WRAPPED.sub("", name): tensor for name, tensor in _state_dict(loaded).items()}
     tensors = {_WRAPPED.sub("", name): tensor for name, tensor in _one_twin(tensors).items()}
     named: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
+        if name.endswith("embeddings.position_ids"):
+            continue
         bare = name.removeprefix("lang_model.")
         if bare == name:
             named[name] = tensor

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from vidalign.aligners.scorers.tan import HEAD_STAGE, TAN
+from vidalign.aligners.scorers.tan import HEAD_STAGE, POSITIONS, TAN
 from vidalign.aligners.scores import Scores, sentence_mids
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.aligners.windowing import Stitcher, Window, Windowing, plan_windows
@@ -57,6 +57,8 @@ class TanScorer:
                 f"the features are {features.features.shape[1]} wide, this model wants {wanted}",
                 hint="extract them with the backbone and layer that the model card names",
             )
+        if self.model.text_positions and len(sentences) > POSITIONS:
+            raise DataError(f"this model numbers at most {POSITIONS} sentences, not {len(sentences)}")
         windows = plan_windows(features.times, sentence_mids(sentences), windowing)
         stitcher = Stitcher(len(sentences), len(features.features))
         logit_sum, logit_count = np.zeros(len(sentences)), np.zeros(len(sentences))

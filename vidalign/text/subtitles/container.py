@@ -80,14 +80,14 @@ def only_text_track(path: str | Path) -> int | None:
 
 
 def read_text_track(path: str | Path, number: int, *, rolling: Rolling = "auto") -> SubtitleFile:
-    """Track `number` of a video file; times count from the container's start. Raises SubtitleError."""
+    """Track `number` of a video file; times count from second 0. Raises SubtitleError."""
     notes = Notes(path=str(path))
     with _opened(path) as container:
         tracks = _tracks(container)
         _check(tracks, number, notes)
         stream = container.streams.subtitles[number - 1]
         format = _FORMATS[tracks[number - 1].codec]
-        start = Fraction(container.start_time or 0, av.time_base)
+        start = Fraction(max(container.start_time or 0, 0), av.time_base)
         cues = [
             cue
             for packet in container.demux(stream)
@@ -109,13 +109,16 @@ def _check(tracks: list[TextTrack], number: int, notes: Notes) -> None:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[InputContainer]:
+    """The container; nothing but a plain local file is ever opened."""
+    if not Path(path).is_file():
+        raise SubtitleError("there is no such file", path=str(path))
+    local = {"protocol_whitelist": "file"}
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(f"file:{path}", metadata_errors="replace", options=local) as container:
             yield container
-    except FileNotFoundError:
-        raise SubtitleError("there is no such file", path=str(path)) from None
-    except av.FFmpegError as error:
-        raise SubtitleError(f"its tracks cannot be read: {error.strerror}", path=str(path)) from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SubtitleError(f"its tracks cannot be read: {reason}", path=str(path)) from None
 
 
 def _tracks(container: InputContainer) -> list[TextTrack]:
