@@ -15,7 +15,6 @@ from vidalign.backbones import encode as room
 from vidalign.backbones.encode import CPU_BATCH, clip_tensor, encode
 from vidalign.backbones.registry import Backbone, load_backbone
 from vidalign.types import Recipe
-from vidalign.video.clips import preprocess
 
 RECIPE = Recipe("own", 4, 4, 1.0, 32, 32, "mixed_5c")
 COUNT = 2 * CPU_BATCH + 1
@@ -36,6 +35,7 @@ def pixels() -> NDArray[np.uint8]:
     [
         {},
         {"range": "-1-1"},
+        {"range": "-1-1", "std": (0.5, 2.0, 1.0)},
         {"range": "0-255", "mean": (1.0, 2.0, 3.0)},
         {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)},
     ],
@@ -44,7 +44,9 @@ def test_pixels_are_scaled_as_the_recipe_says(changes: dict[str, object], pixels
     recipe = replace(RECIPE, **changes)
     made = clip_tensor(pixels, recipe, torch.device("cpu"))
     assert made.shape == (COUNT, 3, 4, 32, 32)
-    expected = np.moveaxis(preprocess(pixels, recipe), -1, 1)
+    lowest, size = {"0-1": (0, 1 / 255), "-1-1": (-1, 2 / 255), "0-255": (0, 1)}[recipe.range]
+    scaled = (pixels.astype(np.float64) * size + lowest - recipe.mean) / recipe.std
+    expected = np.moveaxis(scaled, -1, 1)
     np.testing.assert_allclose(made.numpy(), expected, rtol=1e-6, atol=1e-5)
 
 

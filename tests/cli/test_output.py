@@ -29,10 +29,9 @@ class Clock:
 
 def test_data_goes_to_stdout(capfd: pytest.CaptureFixture[str]) -> None:
     emit(Path("a b.h5"))
-    emit(Path("a.h5"), as_json=True)
-    emit({"path": Path("a.h5"), "text": "é☃"}, as_json=True)
+    emit({"path": Path("a.h5"), "text": "é☃"})
     out, err = capfd.readouterr()
-    assert out == 'a b.h5\n{"path": "a.h5"}\n{"path": "a.h5", "text": "é☃"}\n'
+    assert out == 'a b.h5\n{"path": "a.h5", "text": "é☃"}\n'
     assert not err
 
 

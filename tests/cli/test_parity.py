@@ -12,9 +12,13 @@ import torch
 
 import vidalign
 from tests.fill_rule import fill_shapes, ramp, read_keys
+from tests.tiny import draw_video
+from vidalign.backbones.s3d import S3D
 from vidalign.cli.main import main
 from vidalign.store.features import write_features
 from vidalign.types import Features
+from vidalign.video.clips import cut_clips
+from vidalign.video.open import open_video
 from vidalign.weights.recipes import get_recipe
 
 pytestmark = pytest.mark.parity
@@ -42,10 +46,8 @@ def published(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     np.save(folder / "dict.npy", np.array([f"w{index + 1}" for index in range(WORDS)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIDALIGN_CACHE", str(folder / "cache"))
-        assert (
-            main(["models", "add", "s3d-howto100m", str(folder / "s3d.pth"), str(folder / "dict.npy")]) == 0
-        )
-        assert main(["models", "add", "tan-htm370k", str(folder / "tan.pth.tar")]) == 0
+        for name, *files in (("s3d-howto100m", "s3d.pth"), ("tan-htm370k", "tan.pth.tar", "dict.npy")):
+            assert main(["models", "add", name, *(str(folder / file) for file in files)]) == 0
     yield folder
     for path in folder.rglob("*.*"):
         if path.is_file():
@@ -99,3 +101,29 @@ def test_the_added_backbone_reproduces_the_reference_s_features(published: Path,
         direct = vidalign.load_backbone("s3d-howto100m", weights=published / "s3d.pth")(clips)
     assert np.abs(found.numpy() - expected["mixed_5c"]).max() <= 1e-4
     assert torch.equal(found, direct)
+
+
+def test_extract_gives_the_features_of_a_plain_evaluation(published: Path, tmp_path: Path) -> None:
+    """Two seconds of video through the command line against the network on the same frames."""
+    video = draw_video(tmp_path / "video.mp4", seconds=2, size=(320, 240))
+    command = [
+        "extract",
+        str(video),
+        "-o",
+        str(tmp_path),
+        "--backbone",
+        "s3d-howto100m",
+        "--dtype",
+        "float32",
+    ]
+    assert main(command) == 0
+    found = vidalign.load_features(tmp_path / "video.h5")
+    network = S3D().eval()
+    network.load_state_dict(torch.load(published / "s3d.pth", weights_only=True))
+    with open_video(video) as reader:
+        clips = np.stack([clip.pixels for clip in cut_clips(reader, get_recipe("s3d-16fps"))])
+    plain = torch.from_numpy(clips).permute(0, 4, 1, 2, 3).float() / 255
+    with torch.inference_mode():
+        expected = network(plain.contiguous())["mixed_5c"].numpy()
+    assert found.features.shape == (2, 1024)
+    assert np.abs(found.features - expected).max() <= 1e-4

@@ -18,10 +18,8 @@ from hypothesis.extra import numpy as npst
 
 from vidalign.errors import StoreError
 from vidalign.store.alignments import (
-    SCHEMA,
     alignment_to_json,
     read_alignment,
-    read_alignment_attributes,
     write_alignment,
 )
 from vidalign.store.features import read_features, write_features
@@ -149,13 +147,6 @@ def test_nothing_to_align(tmp_path: Path, name: str) -> None:
     )
     write_alignment(tmp_path / name, empty)
     assert_equal(read_alignment(tmp_path / name), empty)
-
-
-@BOTH
-def test_attributes_alone(tmp_path: Path, name: str) -> None:
-    write_alignment(tmp_path / name, SMALL)
-    found = read_alignment_attributes(tmp_path / name)
-    assert found == {"schema": SCHEMA, **{name: getattr(SMALL, name) for name in ATTRIBUTES}}
 
 
 def test_the_hdf5_layout_other_programs_rely_on(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_video_shows_what_the_seed_draws(sample: Sample) -> None:
         decoded = [frame.to_ndarray() for frame in islice(container.decode(video=0), 60)]
     for drawn, shown in zip(draw_frames(sample.plan), decoded, strict=False):
         error = np.abs(rgb_to_yuv420(drawn).astype(int) - shown).mean()
-        assert error < 4
+        assert error < 2
 
 
 def test_the_example_was_not_trained_on() -> None:

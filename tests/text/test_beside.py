@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vidalign.errors import SubtitleError
-from vidalign.text.subtitles.beside import find_subtitles, match_pairs, track_number
+from vidalign.text.subtitles.beside import SubtitleFolder, find_subtitles, track_number
 
 
 @pytest.fixture
@@ -65,11 +65,12 @@ def test_two_that_fit_are_both_named(folder: Path, video: str, names: str) -> No
 def test_pairs_by_relative_stem(folder: Path) -> None:
     videos = ["exact.mp4", "sub/exact.mp4", "notes.mp4", "none.mp4"]
     expected = [folder / "exact.vtt", folder / "sub/exact.srt", folder / "notes.txt", None]
-    assert match_pairs(videos, folder) == expected
+    subtitles = SubtitleFolder(folder)
+    assert [subtitles.find(video) for video in videos] == expected
     with pytest.raises(SubtitleError, match="both"):
-        match_pairs(["both.mp4"], folder)
+        subtitles.find("both.mp4")
     with pytest.raises(SubtitleError, match="no such folder"):
-        match_pairs([], folder / "missing")
+        SubtitleFolder(folder / "missing")
 
 
 def test_track_names() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidalign.types import Recipe
-from vidalign.video.clips import Clip, crop, cut_clips, frame_size, preprocess
+from vidalign.video.clips import Clip, crop, cut_clips, frame_size
 from vidalign.video.open import open_video
 from vidalign.video.protocol import Frame, Size, VideoInfo
 from vidalign.video.timeline import Picture, every, shown_at
@@ -254,24 +254,6 @@ def test_centre_crop() -> None:
     pixels = np.arange(7 * 10 * 3, dtype=np.uint8).reshape(7, 10, 3)
     assert np.array_equal(crop(pixels, S3D), pixels[1:5, 3:7])
     assert crop(pixels, replace(S3D, crop="none")).shape == (7, 10, 3)
-
-
-@pytest.mark.parametrize(
-    ("range_", "expected"),
-    [("0-1", [0.0, 0.2, 1.0]), ("-1-1", [-1.0, -0.6, 1.0]), ("0-255", [0.0, 51.0, 255.0])],
-)
-def test_preprocess_ranges(range_: Any, expected: list[float]) -> None:
-    pixels = np.array([0, 51, 255], np.uint8).reshape(1, 1, 1, 3)
-    values = preprocess(pixels, replace(S3D, range=range_))
-    assert values.dtype == np.float32
-    assert values.ravel().tolist() == pytest.approx(expected)
-    assert pixels.ravel().tolist() == [0, 51, 255]
-
-
-def test_preprocess_mean_and_std() -> None:
-    recipe = replace(S3D, mean=(0.5, 0.0, 1.0), std=(0.5, 2.0, 1.0))
-    values = preprocess(np.full((2, 4, 4, 3), 255, np.uint8), recipe)
-    assert values[0, 0, 0].tolist() == pytest.approx([1.0, 0.5, 0.0])
 
 
 def test_a_real_file(make_sample: Callable[[str], Any], read_number: Callable[[Any], int]) -> None:

@@ -49,9 +49,6 @@ reader_option = click.option(
     show_default=True,
     help="What decodes the video; auto takes decord for short plain files, where it is right, else PyAV.",
 )
-threads_option = click.option(
-    "--threads", type=click.IntRange(min=0), default=0, show_default="all cores", help="CPU threads to use."
-)
 
 
 def talk_options(command: Command) -> Command:

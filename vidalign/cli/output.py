@@ -20,15 +20,13 @@ from vidalign.cli.progress import Meter, PlainLines, bars
 from vidalign.errors import VidalignError
 
 
-def emit(result: Path | str | Mapping[str, Any], *, as_json: bool = False) -> None:
+def emit(result: Path | str | Mapping[str, Any]) -> None:
     """One line of data on stdout, flushed: a path as its bytes, a mapping as JSON.
 
-    With `as_json` a path becomes {"path": ...}. Leaves the program quietly when nobody reads any more.
+    Leaves the program quietly when nobody reads any more.
     """
     if isinstance(result, Mapping):
         emit_json(result)
-    elif as_json:
-        emit_json({"path": str(result)})
     else:
         emit_path(result)
 

@@ -46,15 +46,6 @@ def read_alignment(path: Path) -> Alignment:
     return alignment
 
 
-def read_alignment_attributes(path: Path) -> dict[str, Any]:
-    """The attributes alone, `features_recipe` as a Recipe and `windowing` as a mapping, unknown ones None."""
-    path = Path(path)
-    if _is_json(path):
-        return _known(jsonfile.load(path, SCHEMA), path)
-    with hdf5.open_schema(path, SCHEMA) as file:
-        return _known(hdf5.read_attributes(file, path), path)
-
-
 def alignment_to_json(alignment: Alignment, *, matrix: bool = True) -> dict[str, Any]:
     """The alignment as JSON values: no NaN or Infinity, null for unknown."""
     document: dict[str, Any] = {"schema": SCHEMA}

@@ -9,7 +9,6 @@ from fractions import Fraction
 from itertools import count, tee
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vidalign.types import Recipe
 from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Size, VideoInfo, VideoReader
@@ -48,21 +47,6 @@ def crop(pixels: Pixels, recipe: Recipe) -> Pixels:
     side = recipe.crop_size
     top, left = (height - side) // 2, (width - side) // 2
     return pixels[top : top + side, left : left + side]
-
-
-def preprocess(pixels: Pixels, recipe: Recipe) -> NDArray[np.float32]:
-    """(..., H, W, 3) uint8 to float32 in the recipe's range, then less its mean, over its std."""
-    values = pixels.astype(np.float32)
-    if recipe.range == "0-1":
-        values /= np.float32(255)
-    elif recipe.range == "-1-1":
-        values /= np.float32(127.5)
-        values -= np.float32(1)
-    if any(recipe.mean):
-        values -= np.asarray(recipe.mean, np.float32)
-    if any(part != 1 for part in recipe.std):
-        values /= np.asarray(recipe.std, np.float32)
-    return values
 
 
 def cut_clips(reader: VideoReader, recipe: Recipe) -> Iterator[Clip]:

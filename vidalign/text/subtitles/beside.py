@@ -76,9 +76,3 @@ def find_subtitles(video: str | Path) -> Path | None:
     """
     video = Path(video)
     return SubtitleFolder(video.parent, _TIMED).find(video.name) if video.parent.is_dir() else None
-
-
-def match_pairs(videos: Iterable[str | PurePath], folder: str | Path) -> list[Path | None]:
-    """For each video, given relative to its folder, the file of the same relative stem below `folder`."""
-    subtitles = SubtitleFolder(folder)
-    return [subtitles.find(video) for video in videos]
