@@ -21,7 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vidalign.video.decord import _Tape
+from vidalign.video.decord import Tape
 from vidalign.video.look import look
 from vidalign.video.open import open_video
 
@@ -59,7 +59,7 @@ def decode_pyav(path: Path) -> int:
 
 
 def decode_decord(path: Path) -> int:
-    tape = _Tape(look(path), 0)
+    tape = Tape(look(path), 0)
     tape.wind_to(len(tape.starts))
     return tape.at
 
