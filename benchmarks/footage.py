@@ -1,11 +1,17 @@
-"""H.264 files for the benchmarks: moving gradients with noise, so that decoding has real work."""
+"""H.264 files for the benchmarks: moving gradients with noise, so that decoding has real work.
+
+Import it before torch: like the console script it lets the model's idle threads leave the cores.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
 import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def write_h264(path: Path, seconds: float, *, width: int = 640, height: int = 360, fps: int = 30) -> Path:
