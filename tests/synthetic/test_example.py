@@ -63,11 +63,14 @@ def test_the_stated_seed_makes_it(sample: Sample, rows: list[TruthRow]) -> None:
 
 
 def test_the_video_shows_what_the_seed_draws(sample: Sample) -> None:
+    """Compared in blocks of 8x8 pixels, which evens out what the encoder loses."""
+    height, width = sample.plan.settings.height, sample.plan.settings.width
     with av.open(str(EXAMPLES / "howto.mp4")) as container:
-        decoded = [frame.to_ndarray() for frame in islice(container.decode(video=0), 60)]
+        decoded = [frame.to_ndarray()[:height] for frame in islice(container.decode(video=0), 60)]
     for drawn, shown in zip(draw_frames(sample.plan), decoded, strict=False):
-        error = np.abs(rgb_to_yuv420(drawn).astype(int) - shown).mean()
-        assert error < 2
+        error = rgb_to_yuv420(drawn)[:height].astype(int) - shown
+        blocks = error.reshape(height // 8, 8, width // 8, 8).mean(axis=(1, 3))
+        assert np.abs(blocks).max() < 4
 
 
 def test_the_example_was_not_trained_on() -> None:

@@ -26,6 +26,9 @@ ROOM = 52 * SUB
 """How far from its place an object may reach, so that it stays in the centre square."""
 
 _SINE = tuple(round(UNIT * math.sin(math.radians(degree))) for degree in range(360))
+_TRAIL = ((5, 60), (3, 100))
+"""How many frames ago, and how opaque (0..256)."""
+_TRAILING = frozenset({"left", "right", "up", "down", "grow", "shrink", "split", "merge"})
 _NOISE_TILES = 8
 _NOISE_AMPLITUDE = 5
 _DULL: tuple[Rgb, ...] = ((110, 100, 90), (90, 95, 100), (120, 118, 105), (78, 84, 76), (104, 92, 100))
@@ -57,7 +60,8 @@ def draw_frames(plan: Plan) -> Iterator[Pixels]:
             canvas = np.roll(backdrop, shot.pan * (frame - shot.start) // 2, axis=1)
             if shot.step is not None:
                 step = plan.steps[shot.step]
-                for pose in poses(step, shot, frame - step.start):
+                shown = frame - step.start
+                for pose in [*trail(step, shot, shown), *poses(step, shot, shown)]:
                     _draw_object(canvas, pose, step.shape, COLOURS[step.colour].rgb, step.texture)
             yield _with_noise(canvas, noise, shot.look, frame)
 
@@ -72,9 +76,26 @@ def poses(step: Step, shot: Shot, frame: int) -> list[Pose]:
     ]
 
 
+def trail(step: Step, shot: Shot, frame: int) -> list[Pose]:
+    """Fainter poses of a moment ago, oldest first, of an action that has a direction in time."""
+    if step.action not in _TRAILING:
+        return []
+    since_start = frame % _period(shot.pace)
+    return [
+        replace(pose, opacity=opacity)
+        for lag, opacity in _TRAIL
+        if lag <= since_start
+        for pose in poses(step, shot, frame - lag)
+    ]
+
+
+def _period(pace: int) -> int:
+    return 20 + 4 * pace
+
+
 def _cycle(frame: int, pace: int) -> int:
     """Progress 0..1024 of an action that starts over every two seconds or so."""
-    period = 20 + 4 * pace
+    period = _period(pace)
     return UNIT * (frame % period) // (period - 1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -36,6 +37,7 @@ from vidalign.weights.recipes import get_recipe
 from vidalign.weights.tensors import load_tensors, save_tensors
 
 BUNDLED = Path(vidalign.__file__).parent / "weights" / "bundled"
+CARD = BUNDLED.parent / "cards" / "mini.yaml"
 
 
 def main() -> None:
@@ -55,6 +57,8 @@ def main() -> None:
     aligner = make_aligner(arguments.work, worlds["train"], vectors["train"], backbone, words, config)
     ship(arguments.output, backbone, aligner, words)
     report = score(shipped(aligner), backbone, words, worlds, vectors)
+    if arguments.output == BUNDLED:
+        write_calibration(CARD, report["calibration"])
     report["minutes"] = round((time.monotonic() - started) / 60, 1)
     text = json.dumps(report, indent=2)
     (arguments.work / "report.json").write_text(text + "\n")
@@ -122,6 +126,8 @@ def ship(folder: Path, backbone: S3D, aligner: TAN, words: Sequence[str]) -> Non
     save_tensors(folder / "mini-s3d.safetensors", halved(backbone.state_dict()))
     save_tensors(folder / "mini-tan.safetensors", halved(aligner.state_dict()))
     np.save(folder / "mini-words.npy", np.array(words))
+    for path in folder.glob("mini-*"):
+        path.chmod(0o644)
 
 
 def score(
@@ -138,7 +144,9 @@ def score(
         name: run(scorer, worlds[name], [vector[:, :width] for vector in vectors[name]])
         for name in ("calibration", "test")
     }
-    calibration = fit_calibration(outcomes["calibration"], "generated videos of seeds the training never saw")
+    calibration = fit_calibration(
+        outcomes["calibration"], "generated videos of seeds that training never saw"
+    )
     embeddings = [vector[:, width:] for vector in vectors["test"]]
     return {
         "calibration": asdict(calibration),
@@ -146,6 +154,16 @@ def score(
         "test videos": summary(outcomes["test"], calibration),
         "baselines, R@1": baseline_recalls(worlds["test"], embeddings, backbone, words),
     }
+
+
+def write_calibration(card: Path, calibration: Mapping[str, Any]) -> None:
+    """Put the calibration into the model card, in place of the old one."""
+    lines = "".join(f"    {key}: {value}\n" for key, value in calibration.items())
+    text = card.read_text("utf-8")
+    changed, count = re.subn(r"(?m)^  calibration:\n(?:    .*\n)+", f"  calibration:\n{lines}", text)
+    if count != 1:
+        raise ValueError(f"{card} holds no calibration to replace")
+    card.write_text(changed, "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from train_backbone import Kind, lookalike
 from vidalign.aligners.scorers.tan import HEAD_STAGE, TAN
 from vidalign.backbones.s3d import S3D
 from vidalign.synthetic.narration import chatter, describe
-from vidalign.synthetic.world import TASKS, Step, draw_kind
+from vidalign.synthetic.world import SIZES, TASKS, TEXTURES, Step, draw_kind
 from vidalign.text.words import WordTokenizer
 
 MASKED = -1e4
@@ -119,9 +119,7 @@ class WindowSampler:
             kind = lookalike(draw, draw.choice(list(seconds)))
         while kind in seconds:
             kind = draw_kind(draw)
-        return describe(
-            draw, kind, draw.choice(("small", "medium", "large")), draw.choice(("plain", "striped"))
-        )
+        return describe(draw, kind, draw.choice(tuple(SIZES)), draw.choice(tuple(TEXTURES)))
 
 
 def stage_loss(scores: Tensor, shown: Tensor, padded_seconds: Tensor, padded_texts: Tensor) -> Tensor:
