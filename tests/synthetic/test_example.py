@@ -1,4 +1,4 @@
-"""The committed example is what it says it is; how well the bundled model aligns it is tested elsewhere."""
+"""The committed example is what its README says; what the bundled model makes of it is tested elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import yaml
 from vidalign.synthetic.drawing import draw_frames
 from vidalign.synthetic.encoding import rgb_to_yuv420
 from vidalign.synthetic.generate import Sample, draw_sample, webvtt
-from vidalign.synthetic.narration import in_place
 from vidalign.synthetic.truth import TruthRow, read_truth
 from vidalign.synthetic.world import WorldSettings
 from vidalign.text.subtitles import read_subtitles
@@ -33,27 +32,9 @@ def rows() -> list[TruthRow]:
     return read_truth(EXAMPLES / "howto.truth.json")["howto"]
 
 
-def test_it_is_small() -> None:
-    parts = ("howto.mp4", "howto.vtt", "howto.truth.json")
-    assert sum((EXAMPLES / part).stat().st_size for part in parts) < 2_000_000
-
-
 def test_cues_and_truth_belong_together(rows: list[TruthRow]) -> None:
     cues = read_subtitles(EXAMPLES / "howto.vtt").cues
-    assert len(cues) >= 24
     assert [cue.plain for cue in cues] == [row.text for row in rows]
-    assert len(rows) / 3 <= sum(row.alignable for row in rows) <= len(rows) / 2
-
-
-def test_subtitle_times_as_they_stand_miss(rows: list[TruthRow]) -> None:
-    cues = read_subtitles(EXAMPLES / "howto.vtt").cues
-    hits = []
-    for cue, row in zip(cues, rows, strict=True):
-        if row.alignable:
-            assert cue.start is not None
-            assert cue.end is not None
-            hits.append(in_place((cue.start + cue.end) / 2000, row.start, row.end))
-    assert sum(hits) <= 0.4 * len(hits)
 
 
 def test_the_stated_seed_makes_it(sample: Sample, rows: list[TruthRow]) -> None:
