@@ -6,7 +6,16 @@ from random import Random
 import pytest
 
 from vidalign.errors import ConfigError
-from vidalign.synthetic.world import ACTIONS, COLOURS, MIN_SECONDS, SHAPES, Plan, WorldSettings, plan_video
+from vidalign.synthetic.world import (
+    ACTIONS,
+    COLOURS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    SHAPES,
+    Plan,
+    WorldSettings,
+    plan_video,
+)
 
 SETTINGS = WorldSettings(seconds=60)
 
@@ -51,6 +60,12 @@ def test_same_random_same_plan() -> None:
     assert plan(1) != plan(2)
 
 
-def test_too_short_a_video_is_refused() -> None:
-    with pytest.raises(ConfigError, match=f"at least {MIN_SECONDS} seconds"):
-        WorldSettings(seconds=MIN_SECONDS - 1)
+@pytest.mark.parametrize("seconds", [0, MIN_SECONDS - 1, MAX_SECONDS + 1, float("nan"), float("inf")])
+def test_odd_lengths_are_refused(seconds: float) -> None:
+    with pytest.raises(ConfigError, match=f"lasts {MIN_SECONDS} to {MAX_SECONDS} seconds"):
+        WorldSettings(seconds=seconds)
+
+
+def test_the_longest_video_never_runs_out_of_steps() -> None:
+    shortest = SETTINGS.step_seconds[0]
+    assert MAX_SECONDS / shortest < len(COLOURS) * len(SHAPES) * len(ACTIONS)

@@ -145,6 +145,10 @@ TASKS = (
 )
 """What the narrator says is being made."""
 
+MIN_SECONDS = 20
+MAX_SECONDS = 3000
+"""Steps of a longer video could run out of different (colour, shape, action)."""
+
 ROUND_SHAPES = frozenset({"circle", "ring"})
 RESIZING_ACTIONS = frozenset({"grow", "shrink", "split", "merge"})
 
@@ -171,19 +175,15 @@ class WorldSettings:
     absent_share: float = 0.45
 
     def __post_init__(self) -> None:
-        if self.seconds < MIN_SECONDS:
+        if not MIN_SECONDS <= self.seconds <= MAX_SECONDS:
             raise ConfigError(
-                f"a synthetic video lasts at least {MIN_SECONDS} seconds, not {self.seconds:g}",
-                hint=f"give {MIN_SECONDS} or more",
+                f"a synthetic video lasts {MIN_SECONDS} to {MAX_SECONDS} seconds, not {self.seconds:g}"
             )
 
     @property
     def frames(self) -> int:
         """Frames of a whole video."""
         return round(self.seconds * self.fps)
-
-
-MIN_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
