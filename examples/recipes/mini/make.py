@@ -7,6 +7,7 @@ keeps what it made in the work folder and is not repeated.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import time
@@ -58,7 +59,7 @@ def main() -> None:
     ship(arguments.output, backbone, aligner, words)
     report = score(shipped(aligner), backbone, words, worlds, vectors)
     if arguments.output == BUNDLED:
-        write_calibration(CARD, report["calibration"])
+        write_card(CARD, report["calibration"], sorted(BUNDLED.glob("mini-*")))
     report["minutes"] = round((time.monotonic() - started) / 60, 1)
     text = json.dumps(report, indent=2)
     (arguments.work / "report.json").write_text(text + "\n")
@@ -156,13 +157,17 @@ def score(
     }
 
 
-def write_calibration(card: Path, calibration: Mapping[str, Any]) -> None:
-    """Put the calibration into the model card, in place of the old one."""
+def write_card(card: Path, calibration: Mapping[str, Any], shipped_files: Sequence[Path]) -> None:
+    """Put the calibration, and size and hash of the shipped files, into the model card in place of the old."""
     lines = "".join(f"    {key}: {value}\n" for key, value in calibration.items())
     text = card.read_text("utf-8")
     changed, count = re.subn(r"(?m)^  calibration:\n(?:    .*\n)+", f"  calibration:\n{lines}", text)
     if count != 1:
         raise ValueError(f"{card} holds no calibration to replace")
+    for path in shipped_files:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        now = f"name: {path.name}\n    size: {path.stat().st_size}\n    sha256: {digest}\n"
+        changed = re.sub(rf"name: {path.name}\n    size: .*\n    sha256: .*\n", now, changed)
     card.write_text(changed, "utf-8")
 
 
