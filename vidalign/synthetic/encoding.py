@@ -19,8 +19,8 @@ _ENCODER_OPTIONS = {
     "threads": "1",
     "x264-params": "asm=SSE2",
 }
-"""A constant quantiser, since rate control calculates in floating point, and only instructions that every x86-64
-has, since those above SSE2 give other bytes."""
+"""A constant quantiser, since rate control calculates in floating point, and only instructions that every
+x86-64 has, since those above SSE2 give other bytes."""
 
 
 def encode(path: Path, frames: Iterable[Pixels], fps: int) -> None:
