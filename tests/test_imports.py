@@ -224,3 +224,15 @@ def test_the_facade_loads_nothing_heavy() -> None:
     loaded = set(done.stdout.split())
     assert not loaded & set(HEAVY)
     assert {name for name in loaded if name.startswith("vidalign")} == {"vidalign", "vidalign._version"}
+
+
+def test_pickles_are_opened_in_one_place_only() -> None:
+    opening = re.compile(
+        r"\btorch\.load\(|\bimport pickle\b|np\.load\([^)]*allow_pickle=True|weights_only=False"
+    )
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if opening.search(path.read_text("utf-8"))
+    }
+    assert found == {"weights/unpickle.py"}

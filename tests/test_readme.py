@@ -1,0 +1,64 @@
+"""What the README and the examples tell people to type is what the program understands."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from vidalign.cli.main import cli
+from vidalign.weights.cards import card_names
+from vidalign.weights.recipes import recipe_names
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def shell_lines() -> list[str]:
+    """The lines of all shell blocks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def vidalign_commands() -> list[str]:
+    parts = [part.strip() for line in shell_lines() for part in re.split(r"&&|\|", line)]
+    return [part for part in parts if part.startswith("vidalign ")]
+
+
+@pytest.mark.parametrize("line", vidalign_commands())
+def test_every_command_parses(line: str) -> None:
+    arguments = shlex.split(line)[1:]
+    command: click.Command = cli
+    context = click.Context(cli, info_name="vidalign")
+    while isinstance(command, click.Group):
+        name = arguments.pop(0)
+        found = command.get_command(context, name)
+        assert found is not None, f"{line}: no command {name}"
+        command = found
+    command.make_context(line, arguments, resilient_parsing=True)
+
+
+def test_the_two_commands_are_those_that_ci_runs() -> None:
+    first, second = shell_lines()[:2]
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "pip install -c constraints.txt -e '.[dev]'" in first
+    assert first.endswith("&& vidalign align examples/howto.mp4 examples/howto.vtt")
+    assert "-c constraints.txt -e '.[dev]'" in ci
+    assert "vidalign align examples/howto.mp4 examples/howto.vtt" in ci
+    assert second == "pytest" and "\nstep pytest" in ci
+
+
+def test_models_and_recipes_are_named_as_they_are() -> None:
+    for name in (*card_names(), *recipe_names()):
+        assert f"`{name}`" in README, name
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "first_steps.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "170 clips of 256 numbers" in out
+    assert out.count(" s  ") >= 15 and out.count("not to be seen") >= 25
