@@ -158,7 +158,7 @@ def score(
 
 
 def write_card(card: Path, calibration: Mapping[str, Any], shipped_files: Sequence[Path]) -> None:
-    """Put the calibration, and size and hash of the shipped files, into the model card in place of the old."""
+    """Put the calibration, and size and hash of the shipped files, into the model card."""
     lines = "".join(f"    {key}: {value}\n" for key, value in calibration.items())
     text = card.read_text("utf-8")
     changed, count = re.subn(r"(?m)^  calibration:\n(?:    .*\n)+", f"  calibration:\n{lines}", text)
