@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def spent(task: str, path: Path) -> float:
 
 
 def child(task: str, path: Path) -> None:
+    import_module("torch")  # The scaler's, imported at its first frame: a cost of starting, not of reading.
     before = resource.getrusage(resource.RUSAGE_SELF)
     frames = TASKS[task](path)
     after = resource.getrusage(resource.RUSAGE_SELF)
