@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +21,13 @@ from vidalign.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from vidalign.aligners.windowing import Mode
     from vidalign.batch.pairs import Found
-    from vidalign.batch.report import ItemResult
-    from vidalign.batch.settings import AlignRun
+    from vidalign.batch.report import ItemResult, Report
+    from vidalign.batch.settings import AlignRun, Unaligned
     from vidalign.cli.output import Talk
+    from vidalign.text.sentences import Segmentation
+    from vidalign.text.subtitles import Rolling
     from vidalign.types import Alignment
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -114,25 +117,85 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @dry_run_option
 @json_option
 @talk_options
-def align(video: Path | None, subtitles: str | None, talk: Talk, **given: Any) -> None:
+def align(
+    video: Path | None,
+    subtitles: str | None,
+    output: str | None,
+    pairs: Path | None,
+    features: Path | None,
+    save_features: Path | None,
+    model: str | None,
+    weights: Path | None,
+    scorer: str | None,
+    decoder: str | None,
+    threshold: float | None,
+    min_confidence: float | None,
+    segment: Segmentation,
+    rolling: Rolling,
+    encoding: str | None,
+    windowing: Mode,
+    margin: float,
+    matrix: bool,
+    unaligned: Unaligned,
+    device: str,
+    reader: str,
+    root: Path | None,
+    overwrite: bool,
+    fail_fast: bool,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+    talk: Talk,
+) -> None:
     """Say for every sentence whether it can be seen in the video, and where.
 
     SUBTITLES may be left out when VIDEO.vtt or VIDEO.srt lies beside the video or the video holds one text
     track; track:N picks one of several. With folders, or --pairs, many are aligned into the folder -o.
     Prints the path of each alignment file.
     """
-    found = _find(video, subtitles, given)
-    run = _run(given)
-    code = _align_all(found, run, talk, given)
-    if code:
-        raise SystemExit(code)
+    from vidalign.batch.report import Report
+    from vidalign.batch.settings import AlignRun
+    from vidalign.errors import UsageError
+    from vidalign.weights.defaults import default_model
+
+    if features is not None and save_features is not None:
+        raise UsageError("--features and --save-features exclude each other", hint="leave one out")
+    found = _find(video, subtitles, output, pairs, features, root)
+    run = AlignRun(
+        model=model or default_model(),
+        scorer=scorer,
+        decoder=decoder,
+        threshold=threshold,
+        min_confidence=min_confidence,
+        windowing=windowing,
+        margin=margin,
+        segment=segment,
+        rolling=rolling,
+        encoding=encoding,
+        matrix=matrix,
+        unaligned=unaligned,
+        weights=weights,
+        device=device,
+        reader=reader,
+        save_features=save_features,
+    )
+    report = Report(strict=strict)
+    _align_all(found, run, report, talk, overwrite, fail_fast, dry_run, as_json)
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
 
 
-def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> Found:
+def _find(
+    video: Path | None,
+    subtitles: str | None,
+    output: str | None,
+    table: Path | None,
+    features: Path | None,
+    root: Path | None,
+) -> Found:
     from vidalign.batch.pairs import Found, csv_pairs, folder_pairs, single_pair
     from vidalign.errors import UsageError
 
-    table, output, features = given["pairs"], given["output"], given["features"]
     if table is not None and video is not None:
         raise UsageError("give either a video or --pairs, not both", hint="try 'vidalign align --help'")
     if table is not None or (video is not None and video.is_dir()):
@@ -140,56 +203,49 @@ def _find(video: Path | None, subtitles: str | None, given: dict[str, Any]) -> F
             raise UsageError("--features goes with one video", hint="use --pairs with a column features")
         if output is None or output == "-":
             raise UsageError("many videos need a folder for their alignments", hint="add -o DIR")
-        if video is None:
-            return csv_pairs(table, Path(output), given["root"])
-        return folder_pairs(video, subtitles, Path(output), given["root"])
+        if video is not None:
+            return folder_pairs(video, subtitles, Path(output), root)
+    if table is not None and output is not None:
+        return csv_pairs(table, Path(output), root)
     if video is None:
         raise UsageError(
             "there is nothing to align", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
         )
-    if features is not None and given["save_features"] is not None:
-        raise UsageError("--features and --save-features exclude each other", hint="leave one out")
     if features is None and not video.exists():
         raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
     return Found((single_pair(video, subtitles, output, features),))
 
 
-def _run(given: dict[str, Any]) -> AlignRun:
-    from vidalign.batch.settings import AlignRun
-    from vidalign.weights.defaults import default_model
-
-    plain = ("scorer", "decoder", "threshold", "min_confidence", "segment", "rolling", "encoding", "matrix")
-    more = ("windowing", "margin", "unaligned", "weights", "device", "reader", "save_features")
-    return AlignRun(
-        model=given["model"] or default_model(),
-        **{name: given[name] for name in (*plain, *more)},
-    )
-
-
-def _align_all(found: Found, run: AlignRun, talk: Talk, given: dict[str, Any]) -> int:
+def _align_all(
+    found: Found,
+    run: AlignRun,
+    report: Report,
+    talk: Talk,
+    overwrite: bool,
+    fail_fast: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     from vidalign.batch.align import align_pairs
-    from vidalign.batch.report import Report
     from vidalign.cli.items import meter_for
     from vidalign.cli.notice import notice
 
-    report = Report(strict=given["strict"])
     with meter_for(talk, len(found.pairs)) as begin:
         aligned = align_pairs(
             found.pairs,
             run,
-            overwrite=given["overwrite"],
-            dry_run=given["dry_run"],
+            overwrite=overwrite,
+            dry_run=dry_run,
             progress=lambda pair: begin(pair.name),
         )
         notice(run.model, talk)
         for result, alignment in chain(((failed, None) for failed in found.failed), aligned):
             report.add(result)
-            _tell(result, alignment, run, talk, as_json=given["as_json"])
-            if given["fail_fast"] and report.exit_code:
+            _tell(result, alignment, run, talk, as_json=as_json)
+            if fail_fast and report.exit_code:
                 break
     if len(found.pairs) + len(found.failed) > 1 or not (report.worked or report.exit_code):
         talk.say(str(report))
-    return report.exit_code
 
 
 def _tell(
