@@ -65,15 +65,20 @@ def test_the_same_narration_against_another_video_finds_nothing(
 
 
 def test_segments_on_twenty_unseen_videos(tmp_path: Path) -> None:
-    """Mean IoU of aligned segments, against a window of the cue's own duration at the peak."""
+    """Mean IoU of all aligned segments, against a window of the cue's own duration at the peak.
+
+    A segment given to a sentence that cannot be seen has nothing to overlap with and counts as 0.
+    """
     judgements: list[Judgement] = []
-    written = list(generate(tmp_path, 20, UNSEEN_SEED, WorldSettings(seconds=60)))
+    segments = 0
+    written = list(generate(tmp_path, 20, UNSEEN_SEED, WorldSettings(seconds=80)))
     truth = read_truth(tmp_path / "truth.json")
     for sample in written:
-        judgements.append(judge(vidalign.align(sample.video, sample.subtitles), truth[sample.name]))
-    iou = np.concatenate([j.iou for j in judgements])
-    window = np.concatenate([j.window_iou for j in judgements])
-    found = np.concatenate([j.found for j in judgements])
-    assert iou[found].mean() >= 0.5
-    assert iou[found].mean() - window[found].mean() >= 0.05
+        alignment = vidalign.align(sample.video, sample.subtitles)
+        segments += int(alignment.aligned.sum())
+        judgements.append(judge(alignment, truth[sample.name]))
+    iou = np.concatenate([j.iou for j in judgements]).sum() / segments
+    window_iou = np.concatenate([j.window_iou for j in judgements]).sum() / segments
+    assert iou >= 0.5
+    assert iou - window_iou >= 0.05
     assert np.concatenate([j.hit for j in judgements]).mean() >= 0.85
