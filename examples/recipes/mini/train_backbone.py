@@ -22,16 +22,6 @@ from vidalign.types import Recipe
 Kind = tuple[str, str, str]
 ATTRIBUTES = tuple(tuple(values) for values in (COLOURS, SHAPES, ACTIONS))
 MIRRORED = {"left": "right", "right": "left"}
-OPPOSITES = {
-    **MIRRORED,
-    "up": "down",
-    "down": "up",
-    "grow": "shrink",
-    "shrink": "grow",
-    "split": "merge",
-    "merge": "split",
-}
-"""What an action is when time runs backwards."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +91,11 @@ class ClipSampler:
 
 
 def lookalike(random: Random, kind: Kind) -> Kind:
-    """The same but for one attribute, often an action that looks the same in single frames."""
-    changed = random.choice((0, 1, 2, 2))
+    """The same but for one attribute."""
+    changed = random.randrange(3)
+    others = [value for value in ATTRIBUTES[changed] if value != kind[changed]]
     attributes = list(kind)
-    if changed == 2 and kind[2] in OPPOSITES and random.random() < 0.5:
-        attributes[2] = OPPOSITES[kind[2]]
-    else:
-        attributes[changed] = random.choice([v for v in ATTRIBUTES[changed] if v != kind[changed]])
+    attributes[changed] = random.choice(others)
     return attributes[0], attributes[1], attributes[2]
 
 
