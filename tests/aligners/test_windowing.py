@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidalign.aligners.windowing import Stitcher, Window, Windowing, plan_windows
-from vidalign.errors import DataError
+from vidalign.errors import UsageError
 
 
 def seconds(count: int) -> np.ndarray:
@@ -55,8 +55,8 @@ def test_stitching_is_a_mean_and_unscored_cells_are_nan() -> None:
 
 
 def test_a_windowing_with_gaps_is_refused() -> None:
-    with pytest.raises(DataError, match="does not do"):
+    with pytest.raises(UsageError, match="leave gaps"):
         Windowing(size=16, stride=32)
     for margin in (float("inf"), float("nan"), -1.0):
-        with pytest.raises(DataError, match="finite margin"):
+        with pytest.raises(UsageError, match="margin is"):
             Windowing(margin=margin)

@@ -14,14 +14,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.errors import DataError
+from vidalign.errors import UsageError
 
 Mode = Literal["overlap", "global"]
 
 
 @dataclass(frozen=True, slots=True)
 class Windowing:
-    """`size` and `stride` in clips, `margin` in seconds around a window whose sentences it gets."""
+    """`size` and `stride` in clips, `margin` in seconds around a window whose sentences it gets.
+
+    Raises UsageError for windows with gaps between them and a margin that is no length.
+    """
 
     mode: Mode = "overlap"
     size: int = 64
@@ -29,11 +32,12 @@ class Windowing:
     margin: float = 64.0
 
     def __post_init__(self) -> None:
-        if self.size < 1 or not 1 <= self.stride <= self.size or not 0 <= self.margin < inf:
-            raise DataError(
-                f"windowing size {self.size}, stride {self.stride}, margin {self.margin:g} does not do",
-                hint="size >= stride >= 1 and a finite margin >= 0",
+        if not 1 <= self.stride <= self.size:
+            raise UsageError(
+                f"windows of {self.size} clips every {self.stride} leave gaps", hint="size >= stride >= 1"
             )
+        if not 0 <= self.margin < inf:
+            raise UsageError(f"margin is {self.margin:g}", hint="give a finite number of seconds, 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
