@@ -25,12 +25,12 @@ ROOMS = {
     "weights": 1,
     "backbones": 2,
     "aligners": 3,
-    "training": 4,
+    "training": 5,
     "evaluation": 4,
     "synthetic": 4,
     "batch": 4,
     "viewer": 4,
-    "cli": 5,
+    "cli": 6,
 }
 GROUND_FLOOR = {("types", "errors")}
 FACADE = "__init__"
