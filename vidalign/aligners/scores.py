@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.aligners.windowing import Windowing
+from vidalign.aligners.windowing import Window, Windowing
 from vidalign.types import Features, Sentence
+
+
+Encoders = Literal["both", "dual", "joint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read off a scorer of two encoders: whose cosines, and the joint stage of the head's logit.
+
+    None is the stage that the model was made for. The dual encoder alone has no logit.
+    """
+
+    encoders: Encoders = "both"
+    head_stage: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +36,9 @@ class Scores:
     windowing: Mapping[str, Any]
 
 
+AS_MADE = Reading()
+
+
 class Scorer(Protocol):
     """Features and sentences become scores."""
 
@@ -31,6 +48,18 @@ class Scorer(Protocol):
 
     def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
         """Score K sentences against T clips; raises DataError where they do not fit the model."""
+        ...
+
+    def score_windows(
+        self,
+        features: Features,
+        sentences: Sequence[Sentence],
+        windows: Sequence[Window],
+        *,
+        stretch: int | None = None,
+        reading: Reading = AS_MADE,
+    ) -> Scores:
+        """Score in these windows only; `stretch` spreads that many positions over longer windows."""
         ...
 
     def known_words(self, sentences: Sequence[Sentence]) -> float | None:

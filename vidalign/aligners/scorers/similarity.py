@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from vidalign.aligners.scores import Scores
+from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.tokens import Tokenizer
-from vidalign.aligners.windowing import Windowing
+from vidalign.aligners.windowing import Window, Windowing
 from vidalign.backbones.s3d import S3D
 from vidalign.errors import DataError
 from vidalign.types import Features, Sentence
@@ -51,6 +52,22 @@ class SimilarityScorer:
                 video, text = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
             similarity = (text @ video.T).float().cpu().numpy()
         return Scores(np.ascontiguousarray(similarity), None, {"mode": "none"})
+
+    def score_windows(
+        self,
+        features: Features,
+        sentences: Sequence[Sentence],
+        windows: Sequence[Window],
+        *,
+        stretch: int | None = None,
+        reading: Reading = AS_MADE,
+    ) -> Scores:
+        """The same scores, but only where a window holds both the sentence and the clip."""
+        scores = self.score(features, sentences, Windowing())
+        seen = np.zeros(scores.similarity.shape, dtype=bool)
+        for window in windows:
+            seen[window.sentences, window.start : window.stop] = True
+        return replace(scores, similarity=np.where(seen, scores.similarity, np.float32("nan")))
 
     def _video_embedding(self, clips: torch.Tensor) -> torch.Tensor:
         width = clips.shape[1]

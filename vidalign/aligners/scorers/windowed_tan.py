@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from vidalign.aligners.scorers.tan import HEAD_STAGE, POSITIONS, TAN
-from vidalign.aligners.scores import Scores, sentence_mids
+from vidalign.aligners.scores import AS_MADE, Reading, Scores, sentence_mids
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.aligners.windowing import Stitcher, Window, Windowing, plan_windows
 from vidalign.errors import DataError
@@ -51,15 +51,22 @@ class TanScorer:
 
     def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
         """Stitched scores of K sentences against T clips; raises DataError on a wrong feature width."""
-        wanted = self.model.video_pre_proj.in_features
-        if features.features.shape[1] != wanted:
-            raise DataError(
-                f"the features are {features.features.shape[1]} wide, this model wants {wanted}",
-                hint="extract them with the backbone and layer that the model card names",
-            )
-        if self.model.text_positions and len(sentences) > POSITIONS:
-            raise DataError(f"this model numbers at most {POSITIONS} sentences, not {len(sentences)}")
         windows = plan_windows(features.times, sentence_mids(sentences), windowing)
+        stretch = windowing.size if windowing.mode == "global" else None
+        scores = self.score_windows(features, sentences, windows, stretch=stretch)
+        return replace(scores, windowing=asdict(windowing))
+
+    def score_windows(
+        self,
+        features: Features,
+        sentences: Sequence[Sentence],
+        windows: Sequence[Window],
+        *,
+        stretch: int | None = None,
+        reading: Reading = AS_MADE,
+    ) -> Scores:
+        """Stitched scores of these windows; raises DataError on a wrong feature width."""
+        self._check(features, len(sentences))
         stitcher = Stitcher(len(sentences), len(features.features))
         logit_sum, logit_count = np.zeros(len(sentences)), np.zeros(len(sentences))
         with torch.inference_mode():
@@ -68,17 +75,26 @@ class TanScorer:
             )
             text = self.model.project_text(self._embed([s.text for s in sentences]))
             for group in _batches(windows, self.batch):
-                stretch = windowing.size if windowing.mode == "global" else None
-                similarity, logits = self._run(group, video, text, stretch)
+                similarity, logits = self._run(group, video, text, stretch, reading)
                 for window, scores, head in zip(group, similarity, logits, strict=True):
                     stitcher.add(window, scores)
                     logit_sum[window.sentences] += head
                     logit_count[window.sentences] += 1
         head_mean = None
-        if self.model.binary_head is not None:
+        if self.model.binary_head is not None and reading.encoders != "dual":
             with np.errstate(invalid="ignore"):
                 head_mean = (logit_sum / logit_count).astype(np.float32)
-        return Scores(stitcher.mean(), head_mean, asdict(windowing))
+        return Scores(stitcher.mean(), head_mean, {"mode": "windows"})
+
+    def _check(self, features: Features, sentences: int) -> None:
+        wanted = self.model.video_pre_proj.in_features
+        if features.features.shape[1] != wanted:
+            raise DataError(
+                f"the features are {features.features.shape[1]} wide, this model wants {wanted}",
+                hint="extract them with the backbone and layer that the model card names",
+            )
+        if self.model.text_positions and sentences > POSITIONS:
+            raise DataError(f"this model numbers at most {POSITIONS} sentences, not {sentences}")
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         ids, mask = self.tokenizer(texts)
@@ -92,7 +108,7 @@ class TanScorer:
         return torch.cat(parts) if parts else torch.zeros(0, self.model.text_pre_proj.in_features)
 
     def _run(
-        self, group: Sequence[Window], video: Tensor, text: Tensor, stretch: int | None
+        self, group: Sequence[Window], video: Tensor, text: Tensor, stretch: int | None, reading: Reading
     ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         """Similarity (k, w) and logits (k,) of each window of a group of equally long ones."""
         clips = torch.stack([video[w.start : w.stop] for w in group])
@@ -100,18 +116,20 @@ class TanScorer:
         stretch = stretch if stretch is not None and length > stretch else None
         counts = torch.tensor([len(w.sentences) for w in group], device=self.device)
         words = pad_sequence([text[torch.from_numpy(w.sentences)] for w in group], batch_first=True)
-        padding = torch.arange(words.shape[1], device=self.device) >= counts[:, None]
-        dual = F.normalize(self.model.encode_video(clips, None, stretch)[:, -1], dim=-1)
-        joint_video, joint_text = self.model.encode_joint(
-            clips, words, text_mask=padding if bool(padding.any()) else None, interpolate_from=stretch
-        )
-        dual_cosine = F.normalize(words, dim=-1) @ dual.mT
-        joint_cosine = F.normalize(joint_text[:, -1], dim=-1) @ F.normalize(joint_video[:, -1], dim=-1).mT
-        similarity = ((dual_cosine + joint_cosine) / 2).float().cpu().numpy()
-        if self.model.binary_head is None:
-            logits = np.zeros(words.shape[:2], dtype=np.float32)
-        else:
-            logits = self.model.alignability(joint_text[:, HEAD_STAGE])[..., 0].float().cpu().numpy()
+        cosines, head = [], torch.zeros(words.shape[:2])
+        if reading.encoders != "joint":
+            dual = F.normalize(self.model.encode_video(clips, None, stretch)[:, -1], dim=-1)
+            cosines.append(F.normalize(words, dim=-1) @ dual.mT)
+        if reading.encoders != "dual":
+            padding = torch.arange(words.shape[1], device=self.device) >= counts[:, None]
+            mask = padding if bool(padding.any()) else None
+            seconds, lines = self.model.encode_joint(clips, words, text_mask=mask, interpolate_from=stretch)
+            cosines.append(F.normalize(lines[:, -1], dim=-1) @ F.normalize(seconds[:, -1], dim=-1).mT)
+            if self.model.binary_head is not None:
+                stage = HEAD_STAGE if reading.head_stage is None else reading.head_stage
+                head = self.model.alignability(lines[:, stage])[..., 0]
+        similarity = torch.stack(cosines).mean(dim=0).float().cpu().numpy()
+        logits = head.float().cpu().numpy()
         sizes = [len(w.sentences) for w in group]
         return [s[:k] for s, k in zip(similarity, sizes, strict=True)], [
             row[:k] for row, k in zip(logits, sizes, strict=True)
