@@ -15,8 +15,7 @@ from vidalign.errors import DataError
 from vidalign.store.features import content_sha256
 from vidalign.types import Alignment, Features, Transcript
 from vidalign.weights.cache import file_sha256, missing_roles
-from vidalign.weights.cards import ModelCard, get_card
-from vidalign.weights.recipes import get_recipe
+from vidalign.weights.cards import ModelCard, backbone_of, recipe_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +86,26 @@ def check_features(features: Features, aligner: Aligner) -> None:
     needed = (
         f"{aligner.card.name} needs {spec.backbone} features of layer {spec.layer} by recipe {spec.recipe}"
     )
-    again = f"run `vidalign extract VIDEO -o DIR --backbone {spec.backbone} --recipe {spec.recipe}`"
+    backbone = backbone_of(aligner.card)
+    again = f"run `vidalign extract VIDEO -o DIR --backbone {backbone.reference} --recipe {spec.recipe}`"
     if features.backbone is not None and features.backbone != spec.backbone:
         raise DataError(f"the features come from backbone {features.backbone}, {needed}", hint=again)
     if features.recipe is not None:
-        differences = features.recipe.differences(get_recipe(spec.recipe))
+        differences = features.recipe.differences(recipe_of(aligner.card))
         if spec.scorer == "similarity":
             differences = [d for d in differences if not d.startswith("layer:")]
         if differences:
             theirs = f"recipe {features.recipe.name} (theirs / needed: {'; '.join(differences)})"
             raise DataError(f"the features come from {theirs}, {needed}", hint=again)
     _check_weights(features, aligner)
-    width = feature_width(get_card(spec.backbone), spec.layer)
+    width = feature_width(backbone, spec.layer)
     if spec.scorer != "similarity" and vectors.shape[1] != width:
         raise DataError(f"the features are {vectors.shape[1]} wide, {needed} ({width} wide)", hint=again)
 
 
 def _check_weights(features: Features, aligner: Aligner) -> None:
     """Raise DataError where the features are known to come from other weights than the backbone's here."""
-    card, theirs = get_card(aligner.spec.backbone), features.weights_sha256
+    card, theirs = backbone_of(aligner.card), features.weights_sha256
     if theirs is None or "backbone" in missing_roles(card):
         return
     ours = aligner.sha256 if aligner.spec.scorer == "similarity" else file_sha256(card, "backbone")

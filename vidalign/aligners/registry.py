@@ -14,14 +14,14 @@ from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.scores import Scorer
 from vidalign.aligners.spec import aligner_spec
 from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
-from vidalign.backbones.registry import load_network, read_or_locate
+from vidalign.backbones.registry import load_network, read_or_locate, unfit_config
 from vidalign.backbones.registry import state_shapes as backbone_shapes
 from vidalign.backbones.s3d import S3D
 from vidalign.backbones.spec import backbone_spec
 from vidalign.errors import ModelError
 from vidalign.text.words import S3D_ROWS, load_dictionary
 from vidalign.weights.cache import locate
-from vidalign.weights.cards import AlignerSpec, ModelCard, get_card
+from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of, get_card
 from vidalign.weights.convert import match
 
 TAN_WORDS = 32
@@ -45,15 +45,19 @@ def state_shapes(spec: AlignerSpec) -> dict[str, tuple[int, ...]]:
     """Names and shapes of an aligner's state dict, without allocating it."""
     if spec.scorer == "similarity":
         return backbone_shapes(backbone_spec(get_card(spec.backbone)))
-    with torch.device("meta"):
-        network = TAN(text=spec.text, **spec.config)
-    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    return {name: tuple(tensor.shape) for name, tensor in _empty_tan(spec).state_dict().items()}
+
+
+def _empty_tan(spec: AlignerSpec) -> TAN:
+    """The network of the card without any numbers in it."""
+    with torch.device("meta"), unfit_config(spec.scorer):
+        return TAN(**{"text": spec.text, **spec.config})
 
 
 def load_aligner(
     name: str, weights: str | Path | None = None, *, scorer: str | None = None, device: str = "cpu"
 ) -> Aligner:
-    """The aligner of card `name`, ready for inference.
+    """The aligner of card `name`, or of a model folder at that path, ready for inference.
 
     `weights` is a checkpoint file or the name of another card of the same network; default: the card's own.
     Raises ModelError where a file is missing or does not fit.
@@ -66,11 +70,10 @@ def load_aligner(
 
 
 def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
-    shapes = state_shapes(spec)
+    network = _empty_tan(spec)
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     tensors, sha256 = read_or_locate(card, "aligner", weights, shapes)
     match(tensors, shapes)
-    with torch.device("meta"):
-        network = TAN(text=spec.text, **spec.config)
     network.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
     network.requires_grad_(False)
     return TanScorer(network, _tan_tokens(card, spec), device=device), sha256
@@ -86,14 +89,15 @@ def _tan_tokens(card: ModelCard, spec: AlignerSpec) -> Tokenizer:
 def _similarity(
     card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
 ) -> tuple[Scorer, str]:
-    backbone = get_card(spec.backbone)
+    backbone = backbone_of(card)
     tensors, sha256 = read_or_locate(backbone, "backbone", weights, backbone_shapes(backbone_spec(backbone)))
     network = load_network(backbone_spec(backbone), tensors)
     if not isinstance(network, S3D):
         raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
     words = load_dictionary(locate(backbone, "dictionary"), network.text_module.word_embd.num_embeddings)
     tokens = DictionaryTokens(words, length=SIMILARITY_WORDS, unknown="drop")
-    return SimilarityScorer(network, tokens, device=device, **spec.config), sha256
+    with unfit_config(spec.scorer):
+        return SimilarityScorer(network, tokens, device=device, **spec.config), sha256
 
 
 _Build = Callable[[ModelCard, AlignerSpec, str | Path | None, str], tuple[Scorer, str]]

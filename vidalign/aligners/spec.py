@@ -10,6 +10,9 @@ from vidalign.weights.cards import AlignerSpec, ModelCard
 SCORERS = ("tan", "similarity", "cosine")
 """What `--scorer` may name; similarity is the dot product, as MIL-NCE was trained."""
 
+_OWN = ("tan", "similarity")
+"""What a card may have as its scorer."""
+
 _PLAIN = {"similarity": ("dot", 1.0), "cosine": ("cosine", 0.07)}
 """Scorers that need no network of their own: score and temperature."""
 
@@ -21,6 +24,11 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
     """
     if card.aligner is None:
         raise ModelError(f"model {card.name!r} aligns nothing", hint="see `vidalign models list`")
+    if card.aligner.scorer not in _OWN:
+        raise ModelError(
+            f"model {card.name!r} has the scorer {card.aligner.scorer!r}, which is unknown",
+            hint=f"known scorers: {', '.join(_OWN)}",
+        )
     if scorer is None or scorer == card.aligner.scorer:
         return card.aligner
     if scorer not in SCORERS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from vidalign.backbones.spec import DIVISORS, backbone_spec, check_recipe
 from vidalign.errors import DataError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, locate, owner, weights_sha256
-from vidalign.weights.cards import BackboneSpec, ModelCard, card_names, get_card
+from vidalign.weights.cards import BackboneSpec, ModelCard, get_card
 from vidalign.weights.convert import match, read_weights
 from vidalign.weights.tensors import load_tensors
 
@@ -47,8 +48,20 @@ class Backbone(nn.Module):
 
 
 def build(spec: BackboneSpec) -> nn.Module:
-    """The network of a card, with weights as its class initialises them."""
-    return FAMILIES[spec.family](**spec.config)
+    """The network of a card, with weights as its class initialises them; raises ModelError on a config
+    that makes none."""
+    with unfit_config(spec.family):
+        return FAMILIES[spec.family](**spec.config)
+
+
+@contextmanager
+def unfit_config(what: str) -> Iterator[None]:
+    """Says of a card's config that no network can be made by it; raises ModelError."""
+    try:
+        yield
+    except (TypeError, ValueError, ArithmeticError, AssertionError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"the card's config makes no {what}: {reason}", hint="mend the card") from None
 
 
 def state_shapes(spec: BackboneSpec) -> dict[str, tuple[int, ...]]:
@@ -71,7 +84,7 @@ def load_network(spec: BackboneSpec, tensors: Mapping[str, Tensor]) -> nn.Module
 def load_backbone(
     name: str, weights: str | Path | None = None, *, recipe: Recipe | None = None, device: str = "cpu"
 ) -> Backbone:
-    """The backbone of card `name`, ready for inference.
+    """The backbone of card `name`, or of a model folder at that path, ready for inference.
 
     `weights` is a checkpoint file in the card's published format or safetensors, or the name of another
     card of the same network; default: the card's own files. Raises ModelError where a file is missing or
@@ -83,8 +96,16 @@ def load_backbone(
     check_recipe(spec, recipe, name)
     tensors, sha256 = read_or_locate(card, "backbone", weights, state_shapes(spec))
     network = load_network(spec, tensors).to(device)
+    _check_layers(card, network)
     network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return Backbone(network, card, recipe, sha256).eval()
+
+
+def _check_layers(card: ModelCard, network: nn.Module) -> None:
+    """Raise ModelError where a network that says its layers has not those of its card."""
+    given, said = getattr(network, "layers", None), backbone_spec(card).layers
+    if given is not None and dict(given) != dict(said):
+        raise ModelError(f"{card.name}: the network's layers are {dict(given)}, the card says {dict(said)}")
 
 
 def read_or_locate(
@@ -94,10 +115,15 @@ def read_or_locate(
     if weights is not None and Path(weights).is_file():
         allowed = owner(card, role)[1].pickle_globals
         return read_weights(Path(weights), expected, allowed), weights_sha256(card, role, Path(weights))
-    if weights is not None and str(weights) not in card_names():
+    held = card if weights is None else _other_card(str(weights))
+    sha256 = file_sha256(held, role)
+    return load_tensors(locate(held, role)), sha256
+
+
+def _other_card(weights: str) -> ModelCard:
+    try:
+        return get_card(weights)
+    except ModelError as error:
         raise ModelError(
-            f"{weights}: no such file of weights, nor a model of that name",
-            hint=f"known models: {', '.join(card_names())}",
-        )
-    held = card if weights is None else get_card(str(weights))
-    return load_tensors(locate(held, role)), file_sha256(held, role)
+            f"{weights}: no such file of weights, nor a model of that name", hint=error.hint
+        ) from None

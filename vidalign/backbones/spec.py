@@ -14,6 +14,11 @@ def backbone_spec(card: ModelCard) -> BackboneSpec:
     """The card's backbone part; raises ModelError if it has none."""
     if card.backbone is None:
         raise ModelError(f"model {card.name!r} is not a backbone", hint="see `vidalign models list`")
+    if card.backbone.family not in DIVISORS:
+        raise ModelError(
+            f"model {card.name!r} is of the family {card.backbone.family!r}, which is unknown",
+            hint=f"known families: {', '.join(DIVISORS)}",
+        )
     return card.backbone
 
 

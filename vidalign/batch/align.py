@@ -18,7 +18,6 @@ from vidalign.batch.verdict import KNOWN_ENOUGH, summarise, vocabulary_warning
 from vidalign.errors import LowConfidenceError, VidalignError
 from vidalign.store.items import place
 from vidalign.types import Alignment, Features
-from vidalign.weights.cards import get_card
 
 Ended = tuple[ItemResult, Alignment | None]
 
@@ -69,7 +68,7 @@ def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> O
     features = _features(pair, run, progress)
     settings = AlignSettings(run.decoder, run.threshold, run.windows)
     alignment = align_features(features, inputs.transcript, run.aligner, settings)
-    card = get_card(run.model)
+    card = run.card
     track = "" if pair.track is None else f" track:{pair.track}"
     alignment = replace(
         alignment,
@@ -182,8 +181,8 @@ def _doubts(pair: Pair, features: Features, alignment: Alignment, run: AlignRun)
     if alignment.alignability_kind == "rank":
         yield (
             f"{pair.video}: alignability is only the rank within this video, "
-            f"as {run.model} has no calibration for the scorer {alignment.scorer}"
+            f"as {run.card.name} has no calibration for the scorer {alignment.scorer}"
         )
     known = run.aligner.scorer.known_words(alignment.sentences)
     if known is not None and known < KNOWN_ENOUGH:
-        yield f"{pair.subtitles}: {vocabulary_warning(known, get_card(run.model))}"
+        yield f"{pair.subtitles}: {vocabulary_warning(known, run.card)}"

@@ -65,7 +65,7 @@ def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str
     spec = run.spec
     yield "video", found.video, pair.video.name
     yield from _made_from(found, pair, run)
-    yield "model", found.model, run.model
+    yield "model", found.model, run.card.name
     yield "scorer", found.scorer, spec.scorer
     if spec.scorer == "similarity":
         yield "score", found.score, spec.config["score"]

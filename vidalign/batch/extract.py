@@ -22,7 +22,7 @@ from vidalign.errors import OutputMismatchError, VidalignError, VideoError
 from vidalign.store.items import Item
 from vidalign.types import Features, Recipe
 from vidalign.weights.cache import file_sha256, weights_sha256
-from vidalign.weights.cards import get_card
+from vidalign.weights.cards import ModelCard, backbone_of, get_card
 from vidalign.weights.defaults import default_model
 from vidalign.weights.recipes import get_recipe
 
@@ -45,7 +45,7 @@ AHEAD = 8
 
 @dataclass(frozen=True)
 class Extraction:
-    """How features are made.
+    """How features are made: `backbone` is the name of a model or the path of a model folder.
 
     `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says.
     """
@@ -58,19 +58,26 @@ class Extraction:
     reader: str = "auto"
 
     @cached_property
+    def card(self) -> ModelCard:
+        """The backbone's card; raises ModelError."""
+        return get_card(self.backbone)
+
+    @cached_property
     def resolved_recipe(self) -> Recipe:
         """The recipe; raises ConfigError or ModelError where the backbone cannot follow it."""
-        spec = backbone_spec(get_card(self.backbone))
-        recipe = spec.recipe if self.recipe is None else get_recipe(self.recipe)
-        check_recipe(spec, recipe, self.backbone)
+        spec = backbone_spec(self.card)
+        own = {recipe.name: recipe for recipe in spec.recipes}
+        wanted = spec.recipe.name if self.recipe is None else os.fspath(self.recipe)
+        recipe = own[wanted] if wanted in own else get_recipe(wanted)
+        check_recipe(spec, recipe, self.card.name)
         return recipe
 
     @cached_property
     def weights_sha256(self) -> str:
         """SHA-256 of the weights file; raises ModelError where it is missing."""
         if self.weights is not None:
-            return weights_sha256(self.backbone, "backbone", self.weights)
-        return file_sha256(get_card(self.backbone), "backbone")
+            return weights_sha256(self.card, "backbone", self.weights)
+        return file_sha256(self.card, "backbone")
 
     @cached_property
     def place(self) -> Place:
@@ -99,10 +106,8 @@ class Extraction:
 
 
 def default_backbone() -> str:
-    """The backbone card whose features the default model reads."""
-    model = default_model()
-    aligner = get_card(model).aligner
-    return model if aligner is None else aligner.backbone
+    """The backbone whose features the default model reads: a name, or the path of a model folder."""
+    return backbone_of(get_card(default_model())).reference
 
 
 def extract_features(video: Path, extraction: Extraction, progress: Progress | None = None) -> Features:
@@ -119,7 +124,7 @@ def extract_features(video: Path, extraction: Extraction, progress: Progress | N
         return Features(
             features=_as_dtype(np.concatenate(vectors), extraction.dtype, video),
             times=np.array(times, dtype=np.float64),
-            backbone=extraction.backbone,
+            backbone=extraction.card.name,
             recipe=extraction.resolved_recipe,
             weights_sha256=extraction.weights_sha256,
             precision=extraction.place.precision,
@@ -168,7 +173,7 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
     with in_the_way():
         found = read_features_attributes(item.output)
     wanted: dict[str, object] = {
-        "backbone": extraction.backbone,
+        "backbone": extraction.card.name,
         "weights_sha256": extraction.weights_sha256,
         "precision": extraction.place.precision,
         "dtype": extraction.dtype,

@@ -14,7 +14,7 @@ from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
 from vidalign.text.subtitles import Rolling, SubtitleFile, read_subtitles
 from vidalign.types import Features, Transcript
-from vidalign.weights.cards import AlignerSpec, get_card
+from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of, get_card
 
 if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
@@ -49,7 +49,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class AlignRun:
-    """How pairs are aligned; None means what the model's card says.
+    """How pairs are aligned; `model` is a name or the path of a model folder. None: what its card says.
 
     `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`.
     """
@@ -72,9 +72,14 @@ class AlignRun:
     save_features: Path | None = None
 
     @cached_property
+    def card(self) -> ModelCard:
+        """The model's card; raises ModelError."""
+        return get_card(self.model)
+
+    @cached_property
     def spec(self) -> AlignerSpec:
         """The card's aligner part; raises ModelError."""
-        return aligner_spec(get_card(self.model), self.scorer)
+        return aligner_spec(self.card, self.scorer)
 
     @cached_property
     def windows(self) -> Windowing:
@@ -87,7 +92,7 @@ class AlignRun:
     def extraction(self) -> Extraction:
         """How the features that the model needs are made; the plain similarity uses one network for both."""
         return Extraction(
-            backbone=self.spec.backbone,
+            backbone=backbone_of(self.card).reference,
             recipe=self.spec.recipe,
             weights=self.weights if self.spec.scorer == "similarity" else None,
             device=self.device,
@@ -102,8 +107,8 @@ class AlignRun:
         if self.spec.scorer == "similarity":
             return self.extraction.weights_sha256
         if self.weights is not None:
-            return weights_sha256(self.model, "aligner", self.weights)
-        return file_sha256(get_card(self.model), "aligner")
+            return weights_sha256(self.card, "aligner", self.weights)
+        return file_sha256(self.card, "aligner")
 
     @cached_property
     def aligner(self) -> Aligner:
@@ -120,7 +125,7 @@ class AlignRun:
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
         _ = self.extraction.place, self.weights_sha256, self.windows
-        words = get_card(self.spec.backbone if self.spec.scorer == "similarity" else self.model)
+        words = backbone_of(self.card) if self.spec.scorer == "similarity" else self.card
         locate(words, "vocab" if self.spec.text == "bert" else "dictionary")
         _check_decoder(self.decoder or self.spec.decoder)
 

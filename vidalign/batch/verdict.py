@@ -8,7 +8,7 @@ from typing import Any
 
 from vidalign.types import Alignment
 from vidalign.weights.cache import how_to_get, missing_roles
-from vidalign.weights.cards import ModelCard, get_card, list_cards
+from vidalign.weights.cards import ModelCard, backbone_of, get_card, list_cards
 from vidalign.weights.defaults import BUNDLED
 
 KNOWN_ENOUGH = 0.5
@@ -74,5 +74,4 @@ def vocabulary_warning(known: float, card: ModelCard) -> str:
 
 def _is_here(card: ModelCard) -> bool:
     """Whether all that aligning with it needs is on this machine."""
-    backbone = card.name if card.aligner is None else card.aligner.backbone
-    return not missing_roles(card) and not missing_roles(backbone)
+    return not missing_roles(card) and not missing_roles(backbone_of(card))

@@ -53,7 +53,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="DIR",
     help="Keep the features made on the way in this folder, and use those found there.",
 )
-@click.option("--model", metavar="CARD", help="The aligning model (see `vidalign models list`).")
+@click.option(
+    "--model",
+    metavar="CARD|PATH",
+    help="The aligning model (see `vidalign models list`), or a model folder.",
+)
 @click.option("--weights", type=_FILE, help="A checkpoint file to use instead of the model's own.")
 @click.option(
     "--scorer",

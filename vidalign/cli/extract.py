@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     "--backbone",
     "backbones",
     multiple=True,
-    metavar="CARD",
-    help="Model that sees the clips (see `vidalign models list`); given more than once: DIR/CARD/... each.",
+    metavar="CARD|PATH",
+    help="Model that sees the clips (see `vidalign models list`), or a model folder; given more than once: "
+    "DIR/CARD/... each.",
 )
 @click.option("--recipe", metavar="NAME|FILE", help="How clips are cut; by default what the model needs.")
 @click.option(
@@ -97,17 +98,27 @@ def extract(
     if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
     listed = _listed(sources)
+    extractions = [Extraction(name, recipe, weights, device, dtype, reader) for name in names]
     plan = [
-        Planned(
-            Extraction(name, recipe, weights, device, dtype, reader),
-            _items(sources, listed, folder / name if len(names) > 1 else folder, root),
-        )
-        for name in names
+        Planned(extraction, _items(sources, listed, place, root))
+        for extraction, place in zip(extractions, _folders(folder, extractions), strict=True)
     ]
     report = _run(plan, talk, Manners(overwrite, fail_fast, strict, dry_run, as_json))
     talk.say(str(report))
     if report.exit_code:
         raise SystemExit(report.exit_code)
+
+
+def _folders(folder: Path, extractions: Sequence[Extraction]) -> list[Path]:
+    """Where each backbone's files go: one of several has a folder of its name."""
+    from vidalign.errors import UsageError
+
+    if len(extractions) == 1:
+        return [folder]
+    names = [extraction.card.name for extraction in extractions]
+    if len(set(names)) < len(names):
+        raise UsageError(f"two backbones are called {names[0]}", hint="run once for each, into other folders")
+    return [folder / name for name in names]
 
 
 class Planned(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidalign.weights.cards import ModelCard
 
 _overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are already here.")
-_name = click.argument("name", metavar="NAME")
+_name = click.argument("name", metavar="NAME|PATH")
 
 
 @click.group()
@@ -147,7 +147,7 @@ def use(name: str | None, reset: bool, talk: Talk) -> None:
         emit_text(default_model())
         return
     card = get_card(name or BUNDLED)
-    if card.name != BUNDLED and missing_roles(card):
+    if card.reference != BUNDLED and missing_roles(card):
         raise missing_model(card)
     emit_text(set_default_model(card))
     _tell_missing(card, talk)
@@ -237,11 +237,11 @@ def _tell_added(added: Sequence[Added], talk: Talk, *, as_json: bool, dry_run: b
 def _tell_missing(card: ModelCard, talk: Talk) -> None:
     """Say what a model still lacks, or what it needs besides, with the commands."""
     from vidalign.weights.cache import how_to_get, missing_roles
-    from vidalign.weights.cards import get_card
+    from vidalign.weights.cards import backbone_of
 
     if missing := missing_roles(card):
         talk.say(f"{card.name} still lacks its {' and '.join(missing)}; {how_to_get(card)}")
-    needed = card.aligner.backbone if card.aligner is not None else card.name
-    if needed != card.name and "backbone" in missing_roles(needed):
-        other = get_card(needed)
-        talk.say(f"to align videos (not features files) {card.name} needs {needed}; {how_to_get(other)}")
+    other = backbone_of(card)
+    if other.name != card.name and "backbone" in missing_roles(other):
+        told = f"to align videos (not features files) {card.name} needs {other.name}"
+        talk.say(f"{told}; {how_to_get(other)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vidalign.weights.cache import how_to_get, missing_roles, owner, read_pins, stored_path
+from vidalign.weights.cache import how_to_get, lies_beside, missing_roles, owner, read_pins, stored_path
 from vidalign.weights.cards import CardFile, ModelCard
 from vidalign.weights.defaults import default_model
 
@@ -29,7 +29,7 @@ def record(card: ModelCard) -> dict[str, Any]:
         "summary": card.summary,
         "uses": list(card.uses),
         "installed": not missing_roles(card),
-        "default": card.name == default_model(),
+        "default": card.reference == default_model(),
         "size": size,
         "licence": card.licence,
         "knows": card.knows,
@@ -90,7 +90,7 @@ def _needs(card: ModelCard) -> dict[str, str] | None:
 def _file_record(card: ModelCard, entry: CardFile) -> dict[str, Any]:
     held, origin = owner(card, entry.role)
     path = stored_path(card, entry.role)
-    pin = None if origin.bundled else read_pins(held.name).get(origin.role)
+    pin = None if lies_beside(held, origin) else read_pins(held.name).get(origin.role)
     return {
         "role": entry.role,
         "name": entry.name,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def notice(model: str, talk: Talk) -> None:
     """Say in plain words that the bundled model knows only its drawn world; nothing for other models."""
-    if model == BUNDLED:
-        world = get_card(model).knows.removesuffix(" only")
-        talk.say(f"model {model} knows only {world}: on real footage its result means nothing")
+    card = get_card(model)
+    if card.name == BUNDLED:
+        world = card.knows.removesuffix(" only")
+        talk.say(f"model {card.name} knows only {world}: on real footage its result means nothing")

@@ -13,7 +13,16 @@ import torch
 from safetensors import SafetensorError
 
 from vidalign.errors import ModelError
-from vidalign.weights.cache import Pin, hash_file, owner, read_pins, replacing, stored_path, write_pin
+from vidalign.weights.cache import (
+    Pin,
+    hash_file,
+    lies_beside,
+    owner,
+    read_pins,
+    replacing,
+    stored_path,
+    write_pin,
+)
 from vidalign.weights.cards import CardFile, ModelCard, list_cards
 from vidalign.weights.convert import Shapes, match, read_tensors
 from vidalign.weights.sniff import sniff
@@ -114,8 +123,9 @@ def _entry(card: ModelCard, role: str, path: Path) -> tuple[ModelCard, CardFile]
 
 
 def _ready(held: ModelCard, entry: CardFile, path: Path, write: Callable[[Path], None]) -> _Ready:
-    if entry.bundled:
-        raise ModelError(f"model {held.name!r} lies inside the package; nothing can be added to it")
+    if lies_beside(held, entry):
+        place = "inside the package" if held.folder is None else f"whole in {held.folder}"
+        raise ModelError(f"model {held.name!r} lies {place}; nothing can be added to it")
     sha256, size = hash_file(path), path.stat().st_size
     odd = entry.sha256 is not None and sha256 != entry.sha256
     warnings = (f"{path} fits, but is not the published file: its sha256 is {sha256}",) if odd else ()

@@ -1,4 +1,7 @@
-"""Where a model's files lie: inside the package, else in the cache, with a record of what was verified."""
+"""Where a model's files lie: beside its card (in the package, in a model folder), else in the cache.
+
+The cache holds a record of what was verified; a model folder's card says itself what its files are.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,7 +64,14 @@ def stored_path(card: ModelCard | str, role: str) -> Path:
     held, entry = owner(card, role)
     if entry.bundled:
         return Path(str(files("vidalign.weights") / "bundled" / entry.name))
+    if held.folder is not None:
+        return held.folder / entry.name
     return model_dir(held.name) / entry.stored_name
+
+
+def lies_beside(held: ModelCard, entry: CardFile) -> bool:
+    """Whether a file came with its card, so that nothing is added or fetched, and the card has its hash."""
+    return entry.bundled or held.folder is not None
 
 
 def missing_roles(card: ModelCard | str) -> tuple[str, ...]:
@@ -70,10 +81,16 @@ def missing_roles(card: ModelCard | str) -> tuple[str, ...]:
 
 
 def locate(card: ModelCard | str, role: str) -> Path:
-    """Path of a file that is here; raises MissingModelError with the command that brings it."""
+    """Path of a file that is here; raises MissingModelError with the command that brings it.
+
+    A model folder's file that is not the one its card names raises ModelError.
+    """
     path = stored_path(card, role)
     if not path.is_file():
         raise missing_model(get_card(card) if isinstance(card, str) else card)
+    held, entry = owner(card, role)
+    if held.folder is not None:
+        _check_folder_file(path, entry)
     return path
 
 
@@ -83,7 +100,7 @@ def missing_model(card: ModelCard) -> MissingModelError:
     names = " and ".join(entry.name for entry in gone)
     state = "not on this machine" if len(gone) == len(card.files) else "not complete on this machine"
     return MissingModelError(
-        f"model {card.name!r} is {state}: {names} {'is' if len(gone) == 1 else 'are'} missing",
+        f"model {card.reference!r} is {state}: {names} {'is' if len(gone) == 1 else 'are'} missing",
         hint=how_to_get(card),
     )
 
@@ -94,6 +111,10 @@ def how_to_get(card: ModelCard, *, download: bool = True) -> str:
     entries = [owner(card, role)[1] for role in roles]
     if any(entry.bundled for entry in entries):
         return "install vidalign again, its package has lost files"
+    if card.folder is not None:
+        return (
+            f"{card.folder} must hold {' and '.join(entry.name for entry in entries)}: copy it again, whole"
+        )
     names = shlex.join(entry.name for entry in entries)
     add = f"with the files at hand: `vidalign models add {card.name} {names}`"
     if not download or not any(entry.sources for entry in entries):
@@ -105,6 +126,8 @@ def file_sha256(card: ModelCard | str, role: str) -> str:
     """SHA-256 of the stored file (pinned when it was verified, else computed)."""
     path = locate(card, role)
     held, entry = owner(card, role)
+    if held.folder is not None:
+        return _hash_unchanged(path, *_stamp(path))
     pin = read_pins(held.name).get(entry.role)
     if not entry.bundled and pin is not None and pin.size == path.stat().st_size:
         return pin.sha256
@@ -118,7 +141,7 @@ def weights_sha256(card: ModelCard | str, role: str, path: Path) -> str:
     """
     digest = hash_file(path)
     held, entry = owner(card, role)
-    pin = read_pins(held.name).get(entry.role)
+    pin = None if lies_beside(held, entry) else read_pins(held.name).get(entry.role)
     return pin.sha256 if pin is not None and pin.original_sha256 == digest else digest
 
 
@@ -129,6 +152,33 @@ def hash_file(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from None
+
+
+def _check_folder_file(path: Path, entry: CardFile) -> None:
+    """Raise ModelError unless the file has the size and the hash that its card names."""
+    size, changed = _stamp(path)
+    if entry.size is not None and size != entry.size:
+        raise _not_as_named(path, f"{size} bytes instead of {entry.size}")
+    if entry.sha256 is not None and (sha256 := _hash_unchanged(path, size, changed)) != entry.sha256:
+        raise _not_as_named(path, f"sha256 {sha256} instead of {entry.sha256}")
+
+
+def _not_as_named(path: Path, how: str) -> ModelError:
+    return ModelError(
+        f"{path} is not the file that its card names: {how}", hint="copy the folder again, whole"
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _hash_unchanged(path: Path, size: int, changed: int) -> str:
+    """The hash of a file of that stamp, computed once in this process."""
+    return hash_file(path)
 
 
 def read_pins(name: str) -> dict[str, Pin]:

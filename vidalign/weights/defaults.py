@@ -41,14 +41,14 @@ def set_default_model(card: ModelCard | None) -> str:
     Raises ConfigError for a model that aligns nothing.
     """
     path = config_dir() / "default-model.json"
-    if card is None or card.name == BUNDLED:
+    if card is None or card.reference == BUNDLED:
         path.unlink(missing_ok=True)
         return BUNDLED
     if card.aligner is None:
         raise ConfigError(f"model {card.name!r} only extracts features; a default model must align")
     with replacing(path, setting="VIDALIGN_CONFIG_DIR") as temporary:
-        temporary.write_text(json.dumps({"model": card.name}) + "\n", "utf-8")
-    return card.name
+        temporary.write_text(json.dumps({"model": card.reference}) + "\n", "utf-8")
+    return card.reference
 
 
 def _broken(path: Path, reason: str) -> ConfigError:

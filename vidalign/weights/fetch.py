@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from vidalign.errors import MissingModelError, ModelError
 from vidalign.weights.add import Added, Checks, add_files
-from vidalign.weights.cache import how_to_get, missing_model, model_dir, owner, read_pins, stored_path
+from vidalign.weights.cache import (
+    how_to_get,
+    lies_beside,
+    missing_model,
+    model_dir,
+    owner,
+    read_pins,
+    stored_path,
+)
 from vidalign.weights.cards import CardFile, ModelCard
 from vidalign.weights.download import Downloaded, Progress, Wanted, download, offline
 
@@ -27,7 +35,7 @@ def fetch_model(
     for entry in card.files:
         held, origin = owner(card, entry.role)
         here = stored_path(held, origin.role).is_file()
-        if origin.bundled or (here and not overwrite):
+        if lies_beside(held, origin) or (here and not overwrite):
             continue
         if offline():
             raise _offline(card)

@@ -37,10 +37,14 @@ def get_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
             hint=f"built in: {', '.join(recipe_names())}; or give a YAML file",
         )
     values = _read_mapping(path)
-    recipe = Recipe.from_mapping({"name": path.stem, **values}, where=text)
+    return unlike_built_in(Recipe.from_mapping({"name": path.stem, **values}, where=text), text)
+
+
+def unlike_built_in(recipe: Recipe, where: str) -> Recipe:
+    """The recipe; raises ConfigError where it bears a built-in one's name with other values."""
     if recipe.name in recipe_names() and (lines := recipe.differences(_built_in(recipe.name))):
         raise ConfigError(
-            f"{text}: the recipe {recipe.name!r} is built in with other values ({lines[0]})",
+            f"{where}: the recipe {recipe.name!r} is built in with other values ({lines[0]})",
             hint="give it a name of its own",
         )
     return recipe

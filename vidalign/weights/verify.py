@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidalign.weights.cache import hash_file, owner, read_pins, stored_path
+from vidalign.weights.cache import hash_file, lies_beside, owner, read_pins, stored_path
 from vidalign.weights.cards import ModelCard
 
 Verdict = Literal["ok", "changed", "unknown"]
@@ -34,8 +34,9 @@ def verify_model(card: ModelCard) -> tuple[Verified, ...]:
 def _verified(card: ModelCard, role: str) -> Verified:
     held, entry = owner(card, role)
     path = stored_path(card, role)
-    pin = None if entry.bundled else read_pins(held.name).get(role)
-    expected = entry.sha256 if entry.bundled else pin.sha256 if pin else None
+    beside = lies_beside(held, entry)
+    pin = None if beside else read_pins(held.name).get(role)
+    expected = entry.sha256 if beside else pin.sha256 if pin else None
     sha256 = hash_file(path)
     verdict: Verdict = "unknown" if expected is None else "ok" if sha256 == expected else "changed"
     return Verified(held.name, role, path, sha256, expected, verdict)
