@@ -37,12 +37,17 @@ def prominence(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
     return result
 
 
+def raw_score(scores: Scores) -> NDArray[np.float64]:
+    """What a calibration reads (K,): the head's logit, else the prominence; NaN where nothing was scored."""
+    return scores.head.astype(np.float64) if scores.head is not None else prominence(scores.similarity)
+
+
 def alignability(scores: Scores, calibration: Calibration | None) -> Alignability:
     """sigmoid(a * score + b), the score being the head's logit, else the prominence.
 
     Without a calibration: the logit's plain sigmoid, else the rank within the video. No score gives 0.
     """
-    score = scores.head.astype(np.float64) if scores.head is not None else prominence(scores.similarity)
+    score = raw_score(scores)
     kind: AlignabilityKind
     if calibration is not None:
         values, kind = _sigmoid(calibration.a * score + calibration.b), "calibrated"

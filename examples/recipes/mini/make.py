@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import yaml
 from footage import Footage, make_footage
-from measure import baseline_recalls, fit_calibration, run, summary
+from measure import baseline_recalls, run, summary
 from torch import Tensor
 from train_aligner import make_track, train_aligner
 from train_backbone import extract_features, train_backbone
@@ -31,6 +31,7 @@ from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.tokens import DictionaryTokens
 from vidalign.backbones.s3d import S3D
+from vidalign.evaluation.calibration import fit_calibration
 from vidalign.synthetic.narration import vocabulary
 from vidalign.text.words import WordTokenizer
 from vidalign.types import Recipe
@@ -145,8 +146,9 @@ def score(
         name: run(scorer, worlds[name], [vector[:, :width] for vector in vectors[name]])
         for name in ("calibration", "test")
     }
+    known = outcomes["calibration"]
     calibration = fit_calibration(
-        outcomes["calibration"], "generated videos of seeds that training never saw"
+        known.logits, known.labels, "generated videos of seeds that training never saw"
     )
     embeddings = [vector[:, width:] for vector in vectors["test"]]
     return {

@@ -11,7 +11,6 @@ import torch
 from footage import Footage
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from vidalign.aligners.decoders.peak import peak
 from vidalign.aligners.registry import SIMILARITY_WORDS
@@ -64,30 +63,6 @@ def run(scorer: TanScorer, footage: Sequence[Footage], features: Sequence[Tensor
                 hits.append(hit(int(np.nanargmax(similarity)), row.start, row.end))
                 overlaps.append(interval_iou([segment], [(row.start, row.end)])[0])
     return Outcome(np.array(labels), np.array(logits, np.float64), np.array(hits), np.array(overlaps))
-
-
-def fit_calibration(outcome: Outcome, fitted_on: str) -> Calibration:
-    """Logistic regression of the labels on the logits, and the threshold with the fewest wrong labels."""
-    logits = torch.from_numpy(outcome.logits)
-    labels = torch.from_numpy(outcome.labels).double()
-    weights = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(weights[0] * logits + weights[1], labels)
-        loss = loss + 1e-4 * weights.square().sum()
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    a, b = (round(float(value), 4) for value in weights.detach())
-    values = alignability(outcome, a, b)
-    candidates = np.round(np.arange(0.2, 0.801, 0.01), 2)
-    right = np.array([((values >= threshold) == outcome.labels).mean() for threshold in candidates])
-    best = candidates[right == right.max()]
-    threshold = float(best[np.abs(best - np.median(best)).argmin()])
-    return Calibration(a, b, threshold, fitted_on)
 
 
 def alignability(outcome: Outcome, a: float, b: float) -> NDArray[np.float64]:
