@@ -100,18 +100,21 @@ class Talk:
         self._line(-1, error_line(message, hint))
 
     @contextmanager
-    def progress(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Meter]:
+    def progress(
+        self, label: str, total: float | None = None, unit: str = "", before: float = 0.0
+    ) -> Iterator[Meter]:
         """Report on work: a bar on a terminal, else a plain line every half minute, nothing with -q.
 
-        `unit` names what is counted; "s" (seconds of video) and "B" (bytes) are written as such.
+        `unit` names what is counted; "s" (seconds of video) and "B" (bytes) are written as such. `before`
+        was done earlier: it took no time.
         """
         if self.level < 0:
             yield Meter(lambda done, total, note: None, total)
         elif _is_terminal():
-            with bars.task(label, total, unit) as meter:
+            with bars.task(label, total, unit, before) as meter:
                 yield meter
         else:
-            yield Meter(PlainLines(self.say, label, unit, self._clock).show, total)
+            yield Meter(PlainLines(self.say, label, unit, self._clock, before).show, total)
 
     def _line(self, level: int, text: str) -> None:
         if level <= self.level:

@@ -42,8 +42,15 @@ class Meter:
 class PlainLines:
     """Progress without a terminal: a line now and then, so that a log file says how far it is."""
 
-    def __init__(self, say: Callable[[str], None], label: str, unit: str, clock: Callable[[], float]) -> None:
-        self._say, self._label, self._unit, self._clock = say, label, unit, clock
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        label: str,
+        unit: str,
+        clock: Callable[[], float],
+        before: float = 0.0,
+    ) -> None:
+        self._say, self._label, self._unit, self._clock, self._before = say, label, unit, clock, before
         self._started = self._last = clock()
 
     def show(self, done: float, total: float | None, note: str) -> None:
@@ -54,8 +61,8 @@ class PlainLines:
         self._last = now
         spent = now - self._started
         line = f"{self._label}: {amount(done, total, self._unit)}, {duration(spent)} so far"
-        if total and 0 < done <= total:
-            line += f", about {duration(spent * (total - done) / done)} left"
+        if total and self._before < done <= total:
+            line += f", about {duration(spent * (total - done) / (done - self._before))} left"
         self._say(f"{line}, {note}" if note else line)
 
 
@@ -68,10 +75,11 @@ class Bars:
         self._running = 0
 
     @contextmanager
-    def task(self, label: str, total: float | None, unit: str) -> Iterator[Meter]:
-        """A line for one piece of work."""
+    def task(self, label: str, total: float | None, unit: str, before: float = 0.0) -> Iterator[Meter]:
+        """A line for one piece of work, of which so much is done before."""
         progress = self._open()
-        task = progress.add_task(printable(label), total=total, amount=amount(0, total, unit))
+        said = amount(before, total, unit)
+        task = progress.add_task(printable(label), total=total, completed=int(before), amount=said)
 
         def show(done: float, total: float | None, note: str) -> None:
             said = amount(done, total, unit) + (f", {printable(note)}" if note else "")

@@ -1,0 +1,103 @@
+"""Several processes under torchrun: who is who, and what they agree on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from vidalign.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process's number, how many there are, and its number on this machine."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes and speaks."""
+        return self.rank == 0
+
+
+def ranks_of_torchrun() -> Ranks:
+    """What torchrun says in the environment; alone without it."""
+    try:
+        rank, world, local = (int(os.environ.get(name, default)) for name, default in _VARIABLES)
+    except ValueError:
+        raise UsageError("RANK, WORLD_SIZE and LOCAL_RANK are not numbers", hint="use torchrun") from None
+    return Ranks(rank, world, local)
+
+
+_PATIENCE = timedelta(hours=2)
+"""How long the others wait for the first process, which prepares data and validates."""
+_VARIABLES = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
+    """Inside, the processes can talk: over NCCL on GPUs, over gloo otherwise."""
+    if ranks.world == 1:
+        yield
+        return
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def first_goes_ahead(ranks: Ranks) -> Iterator[None]:
+    """The first process runs the body before the others, so that they find what it made on disk."""
+    if ranks.world > 1 and not ranks.first:
+        distributed.barrier()
+    yield
+    if ranks.world > 1 and ranks.first:
+        distributed.barrier()
+
+
+def wrapped(objective: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+    """The objective, its gradients averaged over all processes."""
+    if ranks.world == 1:
+        return objective
+    warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified")
+    devices = [device] if device.type == "cuda" else None
+    return DistributedDataParallel(objective, device_ids=devices, find_unused_parameters=True)
+
+
+def mean_over_ranks(values: Tensor, ranks: Ranks) -> Tensor:
+    """The mean of a tensor over all processes."""
+    if ranks.world > 1:
+        distributed.all_reduce(values)
+        values /= ranks.world
+    return values
+
+
+def any_rank(flag: int, ranks: Ranks, device: torch.device) -> int:
+    """The largest of the processes' numbers."""
+    if ranks.world == 1:
+        return flag
+    value = torch.tensor(flag, device=device)
+    distributed.all_reduce(value, distributed.ReduceOp.MAX)
+    return int(value.item())
+
+
+def from_first(value: float, ranks: Ranks, device: torch.device) -> float:
+    """The first process's number, in every process."""
+    if ranks.world == 1:
+        return value
+    shared = torch.tensor(value, dtype=torch.float64 if device.type != "mps" else None, device=device)
+    distributed.broadcast(shared, 0)
+    return float(shared.item())

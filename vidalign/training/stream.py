@@ -1,0 +1,94 @@
+"""The endless stream of items: what a step sees depends on the seed and the step's number alone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from vidalign.training.distributed import Ranks
+from vidalign.training.jobs import Batch, TrainingSet
+
+Key = tuple[int, int]
+"""Epoch and index of an item."""
+
+
+class BatchKeys(Sampler[list[Key]]):
+    """Keys of this process's batches from one step to another; epochs follow each other without a seam.
+
+    Each epoch is a permutation of (seed, epoch). Consecutive stretches of the stream go to a step, inside it
+    to its parts of accumulation, inside those to the processes.
+    """
+
+    def __init__(
+        self, items: int, batch: int, seed: int, ranks: Ranks, steps: range, accumulate: int = 1
+    ) -> None:
+        self.items, self.batch, self.seed = items, batch, seed
+        self.ranks = ranks
+        self.parts = range(steps.start * accumulate, steps.stop * accumulate)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, order = -1, np.empty(0, np.int64)
+        for part in self.parts:
+            begin = (part * self.ranks.world + self.ranks.rank) * self.batch
+            keys = []
+            for position in range(begin, begin + self.batch):
+                here, place = divmod(position, self.items)
+                if here != epoch:
+                    epoch, order = here, np.random.default_rng((self.seed, here)).permutation(self.items)
+                keys.append((here, int(order[place])))
+            yield keys
+
+
+class _Keyed(Dataset[Any]):
+    """A training set under keys of (epoch, index)."""
+
+    def __init__(self, data: TrainingSet[Any]) -> None:
+        self.data = data
+
+    def __getitem__(self, key: Key) -> Any:
+        return self.data.item(*key)
+
+
+def make_loader(
+    data: TrainingSet[Any], keys: BatchKeys, workers: int, device: torch.device
+) -> DataLoader[Any]:
+    """Batches in the order of `keys`, made by `workers` processes (0: by this one)."""
+    collate: Any = data.collate
+    return DataLoader(
+        _Keyed(data),
+        batch_sampler=keys,
+        collate_fn=collate,
+        num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_parent,
+        prefetch_factor=4 if workers else None,
+        pin_memory=device.type == "cuda",
+        multiprocessing_context="fork" if workers else None,
+    )
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device; from pinned memory without waiting."""
+    if device.type == "cpu":
+        return batch
+    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+
+
+def fixed_batches(data: TrainingSet[Any], batch: int, limit: int | None = None) -> Iterator[Batch]:
+    """Every item once, in order and as epoch 0 has them, for validation."""
+    count = len(data) if limit is None else min(limit, len(data))
+    for begin in range(0, count, batch):
+        items: Sequence[Any] = [data.item(0, index) for index in range(begin, min(begin + batch, count))]
+        yield data.collate(items)
