@@ -16,6 +16,8 @@ from vidalign.backbones.bert import BertText
 from vidalign.backbones.word2vec import Word2VecText
 
 POSITIONS = 1024
+Starts = tuple[int, int, int]
+"""Table rows where positions begin: of the dual encoder's video, of the joint one's, of the sentences."""
 HEAD_STAGE = 2
 """The joint stage whose text tokens the alignability head reads, in training and evaluation."""
 
@@ -108,7 +110,7 @@ class TAN(nn.Module):
     """Dual and joint encoders over one video feature a second and one vector a sentence.
 
     `text`: word2vec (512-d) or bert (768-d). `head`: the alignability head, which needs at least
-    three joint layers. Positions start at 0 always; the reference's random start is a training matter.
+    three joint layers. Positions start at row 0 unless `starts` says otherwise, as training may.
     """
 
     def __init__(
@@ -181,22 +183,27 @@ class TAN(nn.Module):
         tokens: Tensor = self.ln_text_init(self.text_pre_proj(text))
         return tokens
 
-    def positions(self, table: Tensor, length: int, interpolate_from: int | None) -> Tensor:
+    def positions(self, table: Tensor, length: int, interpolate_from: int | None, start: int = 0) -> Tensor:
         """Rows (length, width) of a position table; `interpolate_from` stretches that many to `length`."""
         if interpolate_from is None:
-            if length > POSITIONS:
-                raise ValueError(f"{length} positions asked, the table has {POSITIONS}; use interpolate_from")
-            rows = table[:length]
+            if start + length > POSITIONS:
+                wanted = start + length
+                raise ValueError(f"{wanted} positions asked, the table has {POSITIONS}; use interpolate_from")
+            rows = table[start : start + length]
         else:
             rows = F.interpolate(table[None, :interpolate_from].mT, size=length, mode="linear")[0].mT
         normed: Tensor = self.ln_position_init(rows)
         return normed
 
     def encode_video(
-        self, tokens: Tensor, mask: Tensor | None = None, interpolate_from: int | None = None
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        interpolate_from: int | None = None,
+        start: int = 0,
     ) -> Tensor:
         """Projected video tokens (B, T, C) -> dual stages (B, L, T, C)."""
-        x = tokens + self.positions(self.temporal_pos_embed, tokens.shape[1], interpolate_from)
+        x = tokens + self.positions(self.temporal_pos_embed, tokens.shape[1], interpolate_from, start)
         stages: Tensor = self.video_temporal_encoder(x, mask, self.ln_video_post_enc)
         return stages
 
@@ -207,12 +214,14 @@ class TAN(nn.Module):
         video_mask: Tensor | None = None,
         text_mask: Tensor | None = None,
         interpolate_from: int | None = None,
+        start: int = 0,
+        text_start: int = 0,
     ) -> tuple[Tensor, Tensor]:
         """Projected tokens (B, T, C), (B, N, C) -> joint stages: video (B, L, T, C), text (B, L, N, C)."""
         seconds = video.shape[1]
-        video = video + self.positions(self.temporal_pos_embed, seconds, interpolate_from)
+        video = video + self.positions(self.temporal_pos_embed, seconds, interpolate_from, start)
         if self.text_positions:
-            text = text + self.positions(self.text_temporal_pos_embed, text.shape[1], None)
+            text = text + self.positions(self.text_temporal_pos_embed, text.shape[1], None, text_start)
         ignore = None
         if video_mask is not None or text_mask is not None:
             video_mask = (
@@ -237,27 +246,40 @@ class TAN(nn.Module):
         video_mask: Tensor | None = None,
         text_mask: Tensor | None = None,
         interpolate_from: int | None = None,
+        *,
+        starts: Starts = (0, 0, 0),
+        across: bool = True,
+        encoders: Literal["both", "dual", "joint"] = "both",
     ) -> dict[str, Tensor]:
         """Video (B, T, video_dim), sentence vectors (B, N, text_dim); masks (B, T), (B, N) True at padding.
 
-        Returns cosines over all pairs of the batch `logits_dual`, `logits_joint` (B, L, T, B, N), the unit
-        features `dual_feature_video` (B, L, T, C), `dual_feature_text` (B, N, C), and with a head
-        `dual_logits_alignability` (B, N, 1), `joint_logits_alignability` (B, L, N, 1).
+        Returns the cosines `logits_dual`, `logits_joint`, over all pairs of the batch (B, L, T, B, N) or, not
+        `across` windows, inside each (B, L, T, N); the unit features `dual_feature_video` (B, L, T, C),
+        `dual_feature_text` (B, N, C); and with a head `dual_logits_alignability` (B, N, 1),
+        `joint_logits_alignability` (B, L, N, 1). One of the `encoders` alone leaves the other's out.
         """
         video_tokens, text_tokens = self.project_video(video), self.project_text(text)
-        dual_video = F.normalize(self.encode_video(video_tokens, video_mask, interpolate_from), dim=-1)
-        dual_text = F.normalize(text_tokens, dim=-1)
-        joint_video, joint_text = self.encode_joint(
-            video_tokens, text_tokens, video_mask, text_mask, interpolate_from
-        )
-        unit_video, unit_text = F.normalize(joint_video, dim=-1), F.normalize(joint_text, dim=-1)
-        outputs = {
-            "logits_dual": torch.einsum("bltc,anc->bltan", dual_video, dual_text),
-            "logits_joint": torch.einsum("bltc,alnc->bltan", unit_video, unit_text),
-            "dual_feature_video": dual_video,
-            "dual_feature_text": dual_text,
-        }
-        if self.binary_head is not None:
-            outputs["dual_logits_alignability"] = self.alignability(text_tokens)
-            outputs["joint_logits_alignability"] = self.alignability(joint_text)
+        outputs: dict[str, Tensor] = {}
+        if encoders != "joint":
+            stages = self.encode_video(video_tokens, video_mask, interpolate_from, starts[0])
+            unit_video, unit_text = F.normalize(stages, dim=-1), F.normalize(text_tokens, dim=-1)
+            outputs["logits_dual"] = cosines(unit_video, unit_text[:, None], across)
+            outputs |= {"dual_feature_video": unit_video, "dual_feature_text": unit_text}
+            if self.binary_head is not None:
+                outputs["dual_logits_alignability"] = self.alignability(text_tokens)
+        if encoders != "dual":
+            joint_video, joint_text = self.encode_joint(
+                video_tokens, text_tokens, video_mask, text_mask, interpolate_from, starts[1], starts[2]
+            )
+            unit_video, unit_text = F.normalize(joint_video, dim=-1), F.normalize(joint_text, dim=-1)
+            outputs["logits_joint"] = cosines(unit_video, unit_text, across)
+            if self.binary_head is not None:
+                outputs["joint_logits_alignability"] = self.alignability(joint_text)
         return outputs
+
+
+def cosines(video: Tensor, text: Tensor, across: bool) -> Tensor:
+    """Unit tokens (B, L, T, C), (B, L or 1, N, C) -> (B, L, T, B, N), or (B, L, T, N) if not `across`."""
+    if not across:
+        return video @ text.mT
+    return torch.einsum("bltc,alnc->bltan", video, text.expand(-1, video.shape[1], -1, -1))
