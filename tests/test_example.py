@@ -11,8 +11,8 @@ import vidalign
 from vidalign.cli.main import main
 from vidalign.evaluation.truth import Judgement, judge, spoken_recall
 from vidalign.synthetic.generate import generate
+from vidalign.synthetic.settings import WorldSettings
 from vidalign.synthetic.truth import Truth, read_truth
-from vidalign.synthetic.world import WorldSettings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NAME = "howto"

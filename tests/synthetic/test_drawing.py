@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from vidalign.synthetic.drawing import SUB, draw_frames, poses
 from vidalign.synthetic.encoding import rgb_to_yuv420
-from vidalign.synthetic.world import ACTIONS, COLOURS, SHAPES, Plan, Shot, Step, WorldSettings
+from vidalign.synthetic.lexicon import ACTIONS, COLOURS, SHAPES
+from vidalign.synthetic.settings import WorldSettings
+from vidalign.synthetic.world import Plan, Shot, Step
 
 SETTINGS = WorldSettings(seconds=20)
 
@@ -82,3 +84,27 @@ def test_yuv_of_grey_is_grey() -> None:
     assert planes.shape == (6, 4)
     assert set(planes[:4].ravel()) == {126}
     assert set(planes[4:].ravel()) == {128}
+
+
+def test_a_veiled_step_never_shows_colour_and_action_together() -> None:
+    plan = one_step(shape="star", action="left")
+    step = replace(plan.steps[0], veil="colour first", turn=36)
+    frames = list(draw_frames(replace(plan, steps=(step,))))
+    assert min(near(frame, "red") for frame in frames[13:36]) > 300
+    assert max(near(frame, "red") for frame in frames[36:60]) == 0
+    still, acting = (np.array(part, int) for part in (frames[13:36], frames[36:60]))
+    assert np.ptp(still, axis=0).max() < 40 < np.ptp(acting, axis=0).max()
+
+
+def test_the_board_hides_the_object() -> None:
+    plan = one_step()
+    step = replace(plan.steps[0], hidden_from=20, hidden_to=40)
+    frames = list(draw_frames(replace(plan, steps=(step,))))
+    assert [near(frame, "red") > 0 for frame in frames[12:60]] == [not 20 <= n < 40 for n in range(12, 60)]
+
+
+def test_cast_and_light_darken_the_channels() -> None:
+    plan = one_step(action="grow")
+    dark = replace(plan, cast=(128, 256, 256), shots=tuple(replace(s, light=128) for s in plan.shots))
+    bright, dimmed = (np.array(list(draw_frames(p)))[20].mean(axis=(0, 1)) for p in (plan, dark))
+    assert dimmed == pytest.approx(bright * [0.25, 0.5, 0.5], rel=0.15)

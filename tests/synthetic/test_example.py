@@ -13,8 +13,8 @@ import yaml
 from vidalign.synthetic.drawing import draw_frames
 from vidalign.synthetic.encoding import rgb_to_yuv420
 from vidalign.synthetic.generate import Sample, draw_sample, webvtt
+from vidalign.synthetic.settings import WorldSettings
 from vidalign.synthetic.truth import TruthRow, read_truth
-from vidalign.synthetic.world import WorldSettings
 from vidalign.text.subtitles import read_subtitles
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

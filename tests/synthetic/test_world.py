@@ -6,16 +6,9 @@ from random import Random
 import pytest
 
 from vidalign.errors import ConfigError
-from vidalign.synthetic.world import (
-    ACTIONS,
-    COLOURS,
-    MAX_SECONDS,
-    MIN_SECONDS,
-    SHAPES,
-    Plan,
-    WorldSettings,
-    plan_video,
-)
+from vidalign.synthetic.lexicon import ACTIONS, COLOURS, SHAPES
+from vidalign.synthetic.settings import MAX_SECONDS, MIN_SECONDS, WorldSettings
+from vidalign.synthetic.world import Plan, plan_video
 
 SETTINGS = WorldSettings(seconds=60)
 

@@ -27,11 +27,38 @@ if TYPE_CHECKING:
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same videos."
 )
 @click.option("--seconds", type=float, default=None, show_default="160", help="Length of each video.")
+@click.option(
+    "--level",
+    type=click.Choice(["default", "published", "hard"]),
+    default=None,
+    show_default="default",
+    help="How hard the world is.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="YAML file with a level and any knobs of the world.",
+)
+@click.option(
+    "--features-only",
+    is_flag=True,
+    help="No videos but features/NAME.h5, as `extract --backbone mini` would nearly make them.",
+)
 @overwrite_option
 @json_option
 @talk_options
 def synth(
-    folder: Path, videos: int, seed: int, seconds: float | None, overwrite: bool, as_json: bool, talk: Talk
+    folder: Path,
+    videos: int,
+    seed: int,
+    seconds: float | None,
+    level: str | None,
+    config: Path | None,
+    features_only: bool,
+    overwrite: bool,
+    as_json: bool,
+    talk: Talk,
 ) -> None:
     """Draw narrated how-to videos, with the truth of what is shown when.
 
@@ -40,19 +67,25 @@ def synth(
     seed gives the same files. Prints the path of each finished video.
     """
     from vidalign.cli.output import emit
-    from vidalign.synthetic.generate import generate
-    from vidalign.synthetic.world import WorldSettings
+    from vidalign.synthetic.generate import generate, write_video
+    from vidalign.synthetic.settings import make_settings, read_knobs
 
-    settings = WorldSettings() if seconds is None else WorldSettings(seconds=seconds)
+    knobs = {} if config is None else read_knobs(config)
+    knobs |= {k: v for k, v in (("level", level), ("seconds", seconds)) if v is not None}
+    settings = make_settings(knobs, str(config or "synth"))
+    if features_only:
+        from vidalign.synthetic.features import write_features_only as write
+    else:
+        write = write_video
     cues = alignable = 0
     with talk.progress("synth", total=videos, unit="videos") as meter:
-        for written in generate(folder, videos, seed, settings, overwrite=overwrite):
+        for written in generate(folder, videos, seed, settings, write=write, overwrite=overwrite):
             cues += written.cues
             alignable += written.alignable
             emit(
                 {
                     "name": written.name,
-                    "video": str(written.video),
+                    "features" if features_only else "video": str(written.video),
                     "subtitles": str(written.subtitles),
                     "cues": written.cues,
                     "alignable": written.alignable,

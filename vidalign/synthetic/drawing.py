@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.synthetic.world import COLOURS, SIZES, Plan, Rgb, Shot, Step, WorldSettings
+from vidalign.synthetic.lexicon import COLOURS, SIZES, Rgb
+from vidalign.synthetic.settings import WorldSettings
+from vidalign.synthetic.world import GAIN, Plan, Shot, Step
 
 Ints = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -30,7 +32,10 @@ _TRAIL = ((5, 60), (3, 100))
 """How many frames ago, and how opaque (0..256)."""
 _TRAILING = frozenset({"left", "right", "up", "down", "grow", "shrink", "split", "merge"})
 _NOISE_TILES = 8
-_NOISE_AMPLITUDE = 5
+_VEILED: Rgb = (150, 150, 150)
+_BOARD: Rgb = (96, 84, 72)
+_BOARD_HALF = 40
+"""Half an edge of the board that hides an object, in pixels."""
 _DULL: tuple[Rgb, ...] = ((110, 100, 90), (90, 95, 100), (120, 118, 105), (78, 84, 76), (104, 92, 100))
 
 
@@ -56,20 +61,38 @@ def draw_frames(plan: Plan) -> Iterator[Pixels]:
     noise = _noise_bank(settings)
     for shot in plan.shots:
         backdrop = _backdrop(shot.look, settings)
+        gains = np.asarray(plan.cast, np.int32) * shot.light // GAIN
         for frame in range(shot.start, shot.end):
             canvas = np.roll(backdrop, shot.pan * (frame - shot.start) // 2, axis=1)
             if shot.step is not None:
-                step = plan.steps[shot.step]
-                shown = frame - step.start
-                for pose in [*trail(step, shot, shown), *poses(step, shot, shown)]:
-                    _draw_object(canvas, pose, step.shape, COLOURS[step.colour].rgb, step.texture)
-            yield _with_noise(canvas, noise, shot.look, frame)
+                _draw_step(canvas, plan.steps[shot.step], shot, frame)
+            yield _with_noise(canvas * gains // GAIN, noise, shot.look, frame)
 
 
-def poses(step: Step, shot: Shot, frame: int) -> list[Pose]:
-    """How a step's object (or objects) stand in its `frame`-th frame."""
+def _draw_step(canvas: Pixels, step: Step, shot: Shot, frame: int) -> None:
+    """What a step shows in a frame of the video: its object as far as it is not veiled, or a board."""
+    if step.hidden(frame):
+        _draw_board(canvas, shot)
+        return
+    shown = frame - step.start if step.acting(frame) else None
+    rgb = COLOURS[step.colour].rgb if step.coloured(frame) else _VEILED
+    past = [] if shown is None else trail(step, shot, shown)
+    for pose in [*past, *poses(step, shot, shown)]:
+        _draw_object(canvas, pose, step.shape, rgb, step.texture)
+
+
+def _draw_board(canvas: Pixels, shot: Shot) -> None:
+    height, width = canvas.shape[:2]
+    x, y = width // 2 + shot.offset[0], height // 2 + shot.offset[1]
+    canvas[max(y - _BOARD_HALF, 0) : y + _BOARD_HALF, x - _BOARD_HALF : x + _BOARD_HALF] = _BOARD
+
+
+def poses(step: Step, shot: Shot, frame: int | None) -> list[Pose]:
+    """How a step's object (or objects) stand in its `frame`-th frame, or while it does nothing (None)."""
     radius = SIZES[step.size][0] * SUB
     dx, dy = (SUB * pixels for pixels in shot.offset)
+    if frame is None:
+        return [Pose(dx, dy, radius, angle=shot.tilt)]
     return [
         replace(pose, x=pose.x + dx, y=pose.y + dy, angle=pose.angle + shot.tilt)
         for pose in _ACTION_POSES[step.action](frame, radius, shot.pace)
@@ -80,7 +103,7 @@ def trail(step: Step, shot: Shot, frame: int) -> list[Pose]:
     """Fainter poses of a moment ago, oldest first, of an action that has a direction in time."""
     if step.action not in _TRAILING:
         return []
-    since_start = frame % _period(shot.pace)
+    since_start = frame % period(shot.pace)
     return [
         replace(pose, opacity=opacity)
         for lag, opacity in _TRAIL
@@ -89,14 +112,15 @@ def trail(step: Step, shot: Shot, frame: int) -> list[Pose]:
     ]
 
 
-def _period(pace: int) -> int:
+def period(pace: int) -> int:
+    """Frames until an action starts over."""
     return 20 + 4 * pace
 
 
 def _cycle(frame: int, pace: int) -> int:
     """Progress 0..1024 of an action that starts over every two seconds or so."""
-    period = _period(pace)
-    return UNIT * (frame % period) // (period - 1)
+    length = period(pace)
+    return UNIT * (frame % length) // (length - 1)
 
 
 def _between(start: int, end: int, progress: int) -> int:
@@ -295,7 +319,7 @@ def _backdrop(look: int, settings: WorldSettings) -> Pixels:
     picture = np.repeat(rows[:, None, :], width, axis=1)
     _SCENERY[draw.randint(len(_SCENERY))](picture, draw)
     canvas = picture.clip(0, 255).astype(np.uint8)
-    for _ in range(draw.randint(0, 4)):
+    for _ in range(draw.randint(0, settings.distractors + 1)):
         _draw_distractor(canvas, draw)
     return canvas
 
@@ -352,10 +376,10 @@ def _noise_bank(settings: WorldSettings) -> NDArray[np.int16]:
     """A few tiles of grain, (tiles, height, width, 1), used in turn and shifted."""
     draw = np.random.RandomState(7)
     size = (_NOISE_TILES, settings.height, settings.width, 1)
-    return (draw.randint(0, 2 * _NOISE_AMPLITUDE + 1, size=size) - _NOISE_AMPLITUDE).astype(np.int16)
+    return (draw.randint(0, 2 * settings.noise + 1, size=size) - settings.noise).astype(np.int16)
 
 
-def _with_noise(canvas: Pixels, noise: NDArray[np.int16], look: int, frame: int) -> Pixels:
+def _with_noise(canvas: Ints, noise: NDArray[np.int16], look: int, frame: int) -> Pixels:
     tile = np.roll(noise[(look + frame) % _NOISE_TILES], (look + 37 * frame) % 101, axis=0)
     noisy: Pixels = (canvas + tile).clip(0, 255).astype(np.uint8)
     return noisy

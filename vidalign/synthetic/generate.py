@@ -1,4 +1,4 @@
-"""Folders of generated videos: `videos/NAME.mp4`, `subtitles/NAME.vtt`, `truth.json`."""
+"""Folders of generated videos: `videos/`, `subtitles/`, `truth.json`, `sentences.csv`, `world.yaml`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Protocol
+
+import yaml
 
 from vidalign.errors import OutputMismatchError, UsageError
 from vidalign.store.atomic import atomic_path, write_text
 from vidalign.synthetic.drawing import draw_frames
 from vidalign.synthetic.encoding import encode
 from vidalign.synthetic.narration import Spoken, narrate
-from vidalign.synthetic.truth import Truth, TruthRow, truth_rows, write_truth
-from vidalign.synthetic.world import Plan, WorldSettings, plan_video
+from vidalign.synthetic.settings import WorldSettings, as_knobs
+from vidalign.synthetic.truth import TruthRow, truth_rows, write_sentences, write_truth
+from vidalign.synthetic.world import Plan, plan_video
 
-_PARTS = ("videos", "subtitles", "truth.json")
+_PARTS = ("videos", "features", "subtitles", "truth.json", "sentences.csv", "world.yaml")
+_FILES = (
+    "truth.json",
+    "sentences.csv",
+    "world.yaml",
+    "videos/{0}.mp4",
+    "features/{0}.h5",
+    "subtitles/{0}.vtt",
+)
 _NAMES = "howto-*-[0-9][0-9][0-9][0-9]"
 
 
@@ -34,13 +46,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The files of one finished video."""
+    """The files of one finished video; `video` is its features file where there are only features."""
 
     name: str
     video: Path
     subtitles: Path
     cues: int
     alignable: int
+
+
+class Writer(Protocol):
+    """Writes what a sample shows, below a folder, and says where."""
+
+    def __call__(self, folder: Path, sample: Sample) -> Path: ...
 
 
 def draw_sample(seed: int, index: int, settings: WorldSettings) -> Sample:
@@ -55,38 +73,58 @@ def sample_name(seed: int, index: int) -> str:
     return f"howto-{seed}-{index:04d}"
 
 
+def write_video(folder: Path, sample: Sample) -> Path:
+    """Draw and encode `videos/NAME.mp4`."""
+    video = folder / "videos" / f"{sample.plan.name}.mp4"
+    encode_sample(sample, video)
+    return video
+
+
+def encode_sample(sample: Sample, video: Path) -> None:
+    """Draw and encode one video, atomically."""
+    with atomic_path(video) as temporary:
+        encode(temporary, draw_frames(sample.plan), sample.plan.settings.fps)
+
+
 def generate(
-    folder: Path, videos: int, seed: int, settings: WorldSettings | None = None, *, overwrite: bool = False
+    folder: Path,
+    videos: int,
+    seed: int,
+    settings: WorldSettings | None = None,
+    *,
+    write: Writer = write_video,
+    overwrite: bool = False,
 ) -> Iterator[Written]:
     """Write `videos` videos of a seed, one after the other, and at the end the truth of all.
 
-    Raises OutputMismatchError, before anything is drawn, when the folder holds generated files already and
-    `overwrite` is not set; with it they are removed first.
+    `write` writes what is shown: videos, or features only. Raises OutputMismatchError, before anything is
+    drawn, when the folder holds generated files already and `overwrite` is not set; with it they are removed.
     """
     if videos < 1:
         raise UsageError(f"at least one video, not {videos}")
+    settings = settings or WorldSettings()
     _make_room(folder, overwrite)
-    truth: Truth = {}
+    samples = []
     for index in range(videos):
-        sample = draw_sample(seed, index, settings or WorldSettings())
-        name = sample.plan.name
-        video, subtitles = folder / "videos" / f"{name}.mp4", folder / "subtitles" / f"{name}.vtt"
-        write_sample(sample, video, subtitles)
-        truth[name] = sample.truth
-        yield Written(name, video, subtitles, len(truth[name]), sum(row.alignable for row in truth[name]))
-    write_truth(folder / "truth.json", truth)
+        sample = draw_sample(seed, index, settings)
+        shown = write(folder, sample)
+        subtitles = folder / "subtitles" / f"{sample.plan.name}.vtt"
+        write_text(subtitles, webvtt(sample.narration, rolling=settings.rolling))
+        samples.append(sample)
+        rows = sample.truth
+        yield Written(sample.plan.name, shown, subtitles, len(rows), sum(row.alignable for row in rows))
+    write_truth(folder / "truth.json", {sample.plan.name: sample.truth for sample in samples})
+    write_sentences(folder / "sentences.csv", ((sample.plan, sample.narration) for sample in samples))
+    write_text(folder / "world.yaml", yaml.safe_dump(as_knobs(settings), sort_keys=False))
 
 
-def write_sample(sample: Sample, video: Path, subtitles: Path) -> None:
-    """Write one video and its narration, each atomically."""
-    with atomic_path(video) as temporary:
-        encode(temporary, draw_frames(sample.plan), sample.plan.settings.fps)
-    write_text(subtitles, webvtt(sample.narration))
-
-
-def webvtt(narration: Sequence[Spoken]) -> str:
-    """The narration as a WebVTT file."""
-    cues = [f"{_clock(cue.start)} --> {_clock(cue.end)}\n{cue.text}\n" for cue in narration]
+def webvtt(narration: Sequence[Spoken], *, rolling: bool = False) -> str:
+    """The narration as a WebVTT file; `rolling` captions show the line before above each new one."""
+    above = ["", *(f"{cue.text}\n" for cue in narration)] if rolling else [""] * len(narration)
+    cues = [
+        f"{_clock(cue.start)} --> {_clock(cue.end)}\n{before}{cue.text}\n"
+        for before, cue in zip(above, narration, strict=False)
+    ]
     return "\n".join(["WEBVTT\n", *cues])
 
 
@@ -107,6 +145,6 @@ def _make_room(folder: Path, overwrite: bool) -> None:
             f"{folder} holds generated files already ({present[0].name})",
             hint="choose another folder, or --overwrite to replace them",
         )
-    for pattern in ("truth.json", f"videos/{_NAMES}.mp4", f"subtitles/{_NAMES}.vtt"):
-        for path in folder.glob(pattern):
+    for pattern in _FILES:
+        for path in folder.glob(pattern.format(_NAMES)):
             path.unlink()

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from vidalign.errors import DataError
 from vidalign.store.atomic import write_text
-from vidalign.synthetic.narration import Spoken
+from vidalign.synthetic.narration import Spoken, in_place
 from vidalign.synthetic.world import Plan
+
+SENTENCE_COLUMNS = (
+    "video",
+    "cue",
+    "alignable",
+    "start",
+    "end",
+    "spoken_start",
+    "spoken_end",
+    "well_timed",
+    "step",
+    "colour",
+    "shape",
+    "action",
+    "veil",
+    "again",
+    "text",
+)
 
 
 class TruthRow(NamedTuple):
@@ -44,6 +64,21 @@ def write_truth(path: Path, truth: Mapping[str, Sequence[TruthRow]]) -> None:
         lines = ",\n".join(f"  {json.dumps(list(row), ensure_ascii=False)}" for row in rows)
         videos.append(f"{json.dumps(name, ensure_ascii=False)}: [\n{lines}\n]")
     write_text(path, "{\n" + ",\n".join(videos) + "\n}\n")
+
+
+def write_sentences(path: Path, videos: Iterable[tuple[Plan, Sequence[Spoken]]]) -> None:
+    """Write, atomically, a CSV table with what is known about every sentence."""
+    table = StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(SENTENCE_COLUMNS)
+    for plan, narration in videos:
+        for index, (cue, row) in enumerate(zip(narration, truth_rows(plan, narration), strict=True)):
+            said = in_place((cue.start + cue.end) / 2000, row.start, row.end) if row.alignable else ""
+            step = plan.steps[cue.step] if cue.step is not None else None
+            shown = ("", *[""] * 5) if step is None else (cue.step, *step.kind, step.veil, step.again)
+            times = (row.start, row.end, cue.start / 1000, cue.end / 1000)
+            writer.writerow((plan.name, index, row.alignable, *times, said, *shown, cue.text))
+    write_text(path, table.getvalue())
 
 
 def read_truth(path: Path) -> Truth:
