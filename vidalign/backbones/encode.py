@@ -20,16 +20,21 @@ GPU_BATCH = 32
 
 def clip_tensor(pixels: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> Tensor:
     """Clips (B, N, H, W, 3) uint8 -> (B, 3, N, H, W) float32 in the recipe's range, channels last."""
-    clips = torch.from_numpy(pixels).to(device).permute(0, 4, 1, 2, 3).float()
+    return scale_pixels(torch.from_numpy(pixels).to(device).permute(0, 4, 1, 2, 3), recipe)
+
+
+def scale_pixels(clips: Tensor, recipe: Recipe) -> Tensor:
+    """Clips (B, 3, N, H, W) uint8 -> float32 in the recipe's range."""
+    scaled = clips.float()
     if recipe.range == "0-1":
-        clips = clips.div_(255)
+        scaled = scaled.div_(255)
     elif recipe.range == "-1-1":
-        clips = clips.div_(127.5).sub_(1)
+        scaled = scaled.div_(127.5).sub_(1)
     if recipe.mean != (0.0, 0.0, 0.0) or recipe.std != (1.0, 1.0, 1.0):
         shape = (1, 3, 1, 1, 1)
-        mean, std = (torch.tensor(v, device=device).view(shape) for v in (recipe.mean, recipe.std))
-        clips = clips.sub_(mean).div_(std)
-    return clips
+        mean, std = (torch.tensor(v, device=clips.device).view(shape) for v in (recipe.mean, recipe.std))
+        scaled = scaled.sub_(mean).div_(std)
+    return scaled
 
 
 def encode(

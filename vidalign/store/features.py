@@ -41,6 +41,21 @@ def read_features(path: Path) -> Features:
     return Features(features=values, times=times, **{name: known[name] for name in _ATTRIBUTES})
 
 
+def map_features(path: Path) -> Features:
+    """As `read_features`, but the values stay in the file, as a read-only numpy.memmap.
+
+    Values that HDF5 holds in chunks (which this package does not write) are read.
+    """
+    path = Path(path)
+    with hdf5.open_schema(path, SCHEMA) as file:
+        stored, times = file["features"], file["times"][()].astype(np.float64, copy=False)
+        offset = stored.id.get_offset()
+        values = stored[()] if offset is None else np.memmap(path, stored.dtype, "r", offset, stored.shape)
+        known = _known(hdf5.read_attributes(file, path), path)
+    _check(values, times, path)
+    return Features(features=values, times=times, **{name: known[name] for name in _ATTRIBUTES})
+
+
 def read_features_attributes(path: Path) -> dict[str, Any]:
     """The attributes, `recipe` as a Recipe, unknown ones None, and `dtype`; the arrays are not read."""
     path = Path(path)

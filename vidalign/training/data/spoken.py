@@ -1,0 +1,104 @@
+"""What is said in a video, as training needs it: times and token ids, compact enough for many videos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.tokens import Tokenizer
+from vidalign.errors import DataError, SubtitleError
+from vidalign.text.sentences import Segmentation, make_transcript
+from vidalign.text.subtitles import Rolling, read_subtitles
+
+Spans = Iterable[tuple[float, float, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """Sentences in the order of their starts: `times` (N, 2) seconds, `tokens` (N, W) ids, padded with 0."""
+
+    times: NDArray[np.float64]
+    tokens: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def has_words(self) -> NDArray[np.bool_]:
+        """Which sentences hold a word that the tokenizer knows, (N,)."""
+        known: NDArray[np.bool_] = np.any(self.tokens != 0, axis=1)
+        return known
+
+    def limited(self, keep: NDArray[np.bool_]) -> Spoken:
+        """The sentences for which `keep` (N,) is true."""
+        return Spoken(self.times[keep], self.tokens[keep])
+
+
+def make_spoken(sentences: Spans, tokenizer: Tokenizer) -> Spoken:
+    """Sentences (start, end, text) with their tokens; columns that only pad are cut off."""
+    ordered = sorted(sentences, key=lambda sentence: sentence[0])
+    ids, _ = tokenizer([text for _, _, text in ordered])
+    used = np.flatnonzero(ids.any(axis=0))
+    width = int(used[-1]) + 1 if len(used) else 1
+    times = np.array([(start, end) for start, end, _ in ordered], np.float64).reshape(-1, 2)
+    return Spoken(times, ids[:, :width].astype(np.int32))
+
+
+def read_spoken(
+    path: Path,
+    tokenizer: Tokenizer,
+    *,
+    video: str = "",
+    segment: Segmentation = "cue",
+    rolling: Rolling = "auto",
+    encoding: str | None = None,
+) -> Spoken:
+    """The sentences of a subtitle file that have times; raises SubtitleError where none has."""
+    file = read_subtitles(path, encoding=encoding, rolling=rolling, video=video or None)
+    timed = [
+        (sentence.start, sentence.end, sentence.text)
+        for sentence in make_transcript(file, segment).sentences
+        if sentence.start is not None and sentence.end is not None
+    ]
+    if not timed:
+        raise SubtitleError("its sentences have no times", path=str(path), hint="training needs them")
+    return make_spoken(timed, tokenizer)
+
+
+def read_captions(path: Path) -> dict[str, list[tuple[float, float, str]]]:
+    """A JSON {video: {"text": [...], "start": [...], "end": [...]}} in seconds, as HTM-370K comes.
+
+    Raises DataError.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict) or not content:
+        raise DataError(f"{path} holds no videos", hint=_EXPECTED)
+    return {video: _captions(captions, f"{path}: {video}") for video, captions in content.items()}
+
+
+_EXPECTED = 'expected {video: {"text": [...], "start": [...], "end": [...]}}, times in seconds'
+
+
+def _captions(captions: object, where: str) -> list[tuple[float, float, str]]:
+    try:
+        if not isinstance(captions, dict):
+            raise TypeError(f"{type(captions).__name__}, not an object")
+        columns = (captions["start"], captions["end"], captions["text"])
+        rows = [(float(start), float(end), str(text)) for start, end, text in zip(*columns, strict=True)]
+    except KeyError as error:
+        raise DataError(f"{where}: {error} is missing", hint=_EXPECTED) from None
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: {error}", hint=_EXPECTED) from None
+    if not np.isfinite([row[:2] for row in rows]).all():
+        raise DataError(f"{where}: a time is NaN or infinite", hint=_EXPECTED)
+    return rows
