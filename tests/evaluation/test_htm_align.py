@@ -1,7 +1,10 @@
+"""The published protocol: the reference's windows and numbers, its variants, and that no truth leaks."""
+
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vidalign.aligners.windowing import Window
-from vidalign.evaluation.htm_align import WindowScores, evaluate
-from vidalign.evaluation.metrics import interval_iou, roc_auc
+from tests.tiny import made_features
+from vidalign.aligners.registry import Aligner, load_aligner
+from vidalign.aligners.scores import AS_MADE, Reading, Scores
+from vidalign.aligners.windowing import Stitcher, Window, Windowing
+from vidalign.errors import DataError
+from vidalign.evaluation.annotations import TruthRow, read_annotations
+from vidalign.evaluation.htm_align import PROTOCOLS, Setup, plan, predict, read_scores, score_rows
+from vidalign.evaluation.prediction import judge_rows, pool
+from vidalign.evaluation.report import measure
+from vidalign.types import Features, Sentence
+from vidalign.weights.cards import Calibration
+
+ROWS = tuple(
+    TruthRow(k % 2 == 1, 3.0 * k, 3.0 * k + 2, text)
+    for k, text in enumerate(["stir the egg", "put the bowl", "cut", "whisk", "red pan", "water"])
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,44 +36,175 @@ def case(golden: Path) -> dict[str, Any]:
     return json.loads((golden / "tan_eval_windows.json").read_text())
 
 
-def closed_form_model(lengths: dict[str, int], *, head: bool) -> Callable[[str, Window], WindowScores]:
-    """The feature and similarity rules that the golden file states."""
+class ClosedForm:
+    """The feature and similarity rules that the golden file states, for one video."""
 
-    def score(video: str, window: Window) -> WindowScores:
-        total = lengths[video]
-        n = np.arange(total * 6, dtype=np.float64).reshape(total, 6)
-        features = np.sin(0.11 * n + 0.5 * 3) * np.linspace(1, 2, total)[:, None]
-        clips = F.normalize(torch.from_numpy(features.astype(np.float32))[window.start : window.stop], dim=-1)
-        k = window.sentences + 3 * len(video) + ord(video[0])
+    name, score_name, text_model = "closed form", "cosine", "none"
+
+    def __init__(self, video: str, seconds: int, *, head: bool) -> None:
+        self.head = head
+        self.offset = 3 * len(video) + ord(video[0])
+        n = np.arange(seconds * 6, dtype=np.float64).reshape(seconds, 6)
+        self.features = np.sin(0.11 * n + 0.5 * 3) * np.linspace(1, 2, seconds)[:, None]
+
+    def known_words(self, sentences: Sequence[Sentence]) -> float | None:
+        return None
+
+    def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
+        raise NotImplementedError
+
+    def score_windows(
+        self,
+        features: Features,
+        sentences: Sequence[Sentence],
+        windows: Sequence[Window],
+        *,
+        stretch: int | None = None,
+        reading: Reading = AS_MADE,
+    ) -> Scores:
+        stitcher = Stitcher(len(sentences), len(self.features))
+        logits: list[list[float]] = [[] for _ in sentences]
+        for window in windows:
+            dual, joint = self.window(window)
+            stitcher.add(window, (dual + joint) / 2)
+            for sentence, best in zip(window.sentences, joint.max(axis=1), strict=True):
+                logits[sentence].append(3 * float(best))
+        means = np.array([np.mean(values) if values else np.nan for values in logits], dtype=np.float32)
+        return Scores(stitcher.mean(), means if self.head else None, {})
+
+    def window(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        clips = F.normalize(
+            torch.from_numpy(self.features.astype(np.float32))[window.start : window.stop], dim=-1
+        )
+        k = window.sentences + self.offset
         words = np.sin(0.3 * k[:, None] * np.arange(1, 7)).astype(np.float32)
         text = F.normalize(torch.from_numpy(words), dim=-1)
         dual = text @ clips.T / 0.07
         joint = text @ (clips * torch.linspace(0.5, 1, len(clips))[:, None]).T / 0.07
-        logits = (joint.amax(dim=1) * 3).numpy() if head else None
-        return WindowScores(joint.numpy(), dual.numpy(), logits)
-
-    return score
+        return dual.numpy(), joint.numpy()
 
 
 @pytest.mark.parity
 @pytest.mark.parametrize("which", ["head", "nohead"])
-def test_the_reference_s_recall_auc_and_scores(case: dict[str, Any], which: str) -> None:
-    model = closed_form_model(case["feature_lengths"], head=which == "head")
-    found = evaluate(case["annotation"], case["feature_lengths"], model)
-    wanted = case["results"][which]
-    assert found.labels == tuple(wanted["align_tgt"])
-    assert np.abs(np.array(found.scores) - wanted["align_score"]).max() <= 1e-5
-    assert found.recall == pytest.approx(wanted["Recall"], abs=1e-12)
-    assert found.auc == pytest.approx(wanted["AUC"], abs=1e-12)
+def test_the_reference_s_recall_auc_and_scores(case: dict[str, Any], which: str, tmp_path: Path) -> None:
+    (tmp_path / "htm_align.json").write_text(json.dumps(case["annotation"]))
+    judged = []
+    for number, (video, rows) in enumerate(read_annotations(tmp_path / "htm_align.json").items()):
+        seconds = case["feature_lengths"][video]
+        features = made_features(seconds, 6)
+        scorer = ClosedForm(video, seconds, head=which == "head")
+        scores = score_rows(scorer, features, rows, Setup())
+        judged.append(judge_rows(read_scores(scores, features.times), rows, video=number))
+    found, wanted = pool(judged), case["results"][which]
+    assert found.labels.tolist() == [bool(label) for label in wanted["align_tgt"]]
+    assert found.scores is not None
+    assert np.abs(found.scores - wanted["align_score"]).max() <= 1e-5
+    numbers = measure(found)
+    assert numbers["recall"] == pytest.approx(wanted["Recall"], abs=1e-12)
+    assert numbers["auc"] == pytest.approx(wanted["AUC"], abs=1e-12)
 
 
-def test_roc_auc_counts_pairs_and_ties_half() -> None:
-    labels, scores = [1, 0, 1, 0, 0], [0.9, 0.9, 0.4, 0.1, 0.6]
-    pairs = [(1.0 if p > n else 0.5 if p == n else 0.0) for p in (0.9, 0.4) for n in (0.9, 0.1, 0.6)]
-    assert roc_auc(labels, scores) == pytest.approx(np.mean(pairs))
-    assert np.isnan(roc_auc([1, 1], [0.1, 0.2]))
+def test_protocols_differ_in_windows_intervals_and_videos() -> None:
+    seconds = 100
+    rows = tuple(TruthRow(False, float(t), t + 1.0, "") for t in range(100))
+    assert [w.start for w in plan(seconds, rows, Setup())] == [0, 16, 32, 48, 64]
+    norton = plan(seconds, rows, Setup(PROTOCOLS["norton"]))
+    assert [w.start for w in norton] == list(range(0, 84, 8))
+    assert {w.stop - w.start for w in norton[:-2]} == {32}
+    assert norton[5].sentences.tolist() == list(range(8, 100))  # middles from 40 - 32 to 40 + 64
+    (whole,) = plan(seconds, rows, Setup(PROTOCOLS["nsva"]))
+    assert (whole.start, whole.stop, len(whole.sentences)) == (0, 100, 100)
+    assert PROTOCOLS["nsva"].exact and PROTOCOLS["nsva"].skip_empty
 
 
-def test_interval_iou() -> None:
-    found = interval_iou([[0, 4], [0, 1], [np.nan, np.nan]], [[2, 6], [5, 6], [0, 1]])
-    assert found.tolist() == pytest.approx([2 / 6, 0, 0])
+def test_the_true_times_of_alignable_sentences_never_matter(tiny: Path) -> None:
+    aligner, features = load_aligner("mini"), made_features(90)
+    rows = tuple(replace_times(row, k) for k, row in enumerate(ROWS))
+    moved = tuple(row._replace(start=77.0, end=89.0) if row.alignable else row for row in rows)
+    ours, theirs = (predict(aligner, features, given, Setup()) for given in (rows, moved))
+    assert np.array_equal(ours.peaks, theirs.peaks)
+    assert np.array_equal(ours.segments, theirs.segments, equal_nan=True)
+    shifted = tuple(row if row.alignable else row._replace(start=500.0, end=501.0) for row in rows)
+    other = predict(aligner, features, shifted, Setup())
+    assert not np.array_equal(ours.peaks, other.peaks)
+
+
+def replace_times(row: TruthRow, k: int) -> TruthRow:
+    return row._replace(start=15.0 * k, end=15.0 * k + 4)
+
+
+@pytest.fixture
+def aligner(tiny: Path) -> Aligner:
+    return load_aligner("mini")
+
+
+def test_what_each_encoder_says(aligner: Aligner) -> None:
+    features = made_features(60)
+    both, dual, joint = (
+        score_rows(aligner.scorer, features, ROWS, Setup(encoders=encoders))
+        for encoders in ("both", "dual", "joint")
+    )
+    scored = ~np.isnan(both.similarity)
+    mean = (dual.similarity + joint.similarity) / 2
+    assert np.abs(both.similarity - mean)[scored].max() <= 1e-6
+    assert np.abs(dual.similarity - joint.similarity)[scored].max() > 1e-3
+    assert dual.head is None and both.head is not None
+    assert np.array_equal(both.head, joint.head, equal_nan=True)
+
+
+def test_the_whole_video_is_read_by_the_joint_encoder_s_last_stage(aligner: Aligner) -> None:
+    setup = Setup(windowing="global")
+    assert (setup.reading.encoders, setup.reading.head_stage) == ("joint", -1)
+    features = made_features(80)
+    whole = score_rows(aligner.scorer, features, ROWS, setup)
+    assert not np.isnan(whole.similarity).any()
+    heads = []
+    for stage in (None, 0, 2, -1):  # the random model has three stages, so that the third is the last
+        scores = aligner.scorer.score_windows(
+            features, sentences(), plan(80, ROWS, setup), stretch=64, reading=Reading("joint", stage)
+        )
+        assert np.array_equal(scores.similarity, whole.similarity)
+        heads.append(scores.head)
+    assert np.array_equal(heads[0], heads[2]) and np.array_equal(heads[2], heads[3])
+    assert not np.array_equal(heads[0], heads[1])
+    assert np.array_equal(heads[3], whole.head)
+
+
+def sentences() -> list[Sentence]:
+    return [Sentence(row.text, None, None, k, k) for k, row in enumerate(ROWS)]
+
+
+def test_the_calibration_holds_only_for_the_logit_it_was_fitted_to(aligner: Aligner) -> None:
+    never = Calibration(a=0.0, b=-9.0, threshold=0.5, fitted_on="nothing")
+    strict = replace(aligner, spec=replace(aligner.spec, calibration=never))
+    features = made_features(40)
+    assert np.isnan(predict(strict, features, ROWS, Setup()).segments).all()
+    for setup in (Setup(windowing="global"), Setup(encoders="dual")):
+        assert not np.isnan(predict(strict, features, ROWS, setup).segments).all()
+    assert predict(strict, features, ROWS, Setup(encoders="dual")).probabilities is None
+
+
+def test_the_plain_similarity_counts_inside_its_windows_only(tiny: Path) -> None:
+    aligner, features = load_aligner("mini", scorer="similarity"), made_features(300)
+    rows = [TruthRow(False, t, t + 1, "stir") for t in (10.0, 290.0)]
+    windows = plan(300, rows, Setup())
+    scores = score_rows(aligner.scorer, features, rows, Setup())
+    seen = np.zeros((2, 300), dtype=bool)
+    for window in windows:
+        seen[window.sentences, window.start : window.stop] = True
+    assert 0 < seen.mean() < 1
+    assert np.array_equal(~np.isnan(scores.similarity), seen)
+    everything = score_rows(aligner.scorer, features, rows, Setup(windowing="global"))
+    assert np.array_equal(everything.similarity[seen], scores.similarity[seen])
+
+
+def test_a_short_video_has_no_window_and_its_peaks_are_at_the_start(aligner: Aligner) -> None:
+    found = predict(aligner, made_features(32), ROWS, Setup())
+    assert found.peaks.tolist() == [0.5] * len(ROWS)
+    assert np.isnan(found.segments).all()
+
+
+def test_features_that_do_not_count_seconds_are_refused(aligner: Aligner) -> None:
+    features = made_features(40)
+    with pytest.raises(DataError, match="one clip a second"):
+        predict(aligner, replace(features, times=features.times / 2), ROWS, Setup())

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "align": ("vidalign.cli.align:align", "Align subtitles with what a video shows."),
     "inspect": ("vidalign.cli.inspect:inspect", "Show a features or alignment file."),
     "models": ("vidalign.cli.models:models", "List, fetch, add and verify models."),
+    "eval": ("vidalign.cli.eval:evaluate", "Measure alignments and models against the truth."),
     "synth": ("vidalign.cli.synth:synth", "Draw narrated how-to videos with exact truth."),
     "version": ("vidalign.cli.version:version", "Show versions, for bug reports."),
 }

@@ -1,82 +1,135 @@
-"""The HTM-Align protocol (Han et al., CVPR 2022): R@1 of alignable sentences, ROC-AUC of alignability."""
+"""Models under the HTM-Align protocol (Han et al., CVPR 2022) and its variants in use.
+
+A model gets the features of a video and the texts of its annotation; the true times of alignable sentences
+never reach it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import ceil, floor
-from typing import Any, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.aligners.windowing import Stitcher, Window, plan_htm_align
-from vidalign.evaluation.metrics import roc_auc
+from vidalign.aligners.align import check_features
+from vidalign.aligners.calibrate import alignability, threshold_of
+from vidalign.aligners.decoders import get_decoder
+from vidalign.aligners.registry import Aligner
+from vidalign.aligners.scores import Encoders, Reading, Scorer, Scores
+from vidalign.aligners.windowing import Mode, Window, plan_htm_align
+from vidalign.errors import DataError
+from vidalign.evaluation.annotations import TruthRow
+from vidalign.evaluation.prediction import Prediction, best_scores, peaks_of
+from vidalign.types import Features, Sentence
+from vidalign.weights.cards import Calibration
 
-Annotation = Mapping[str, Sequence[Sequence[Any]]]
-"""Video -> list of [alignable, start, end, text]; times in seconds."""
+ProtocolName = Literal["tan", "nsva", "norton"]
 
-
-class WindowScores(NamedTuple):
-    """Joint and dual similarity (k, w) and, with a head, alignability logits (k,) of one window."""
-
-    joint: NDArray[np.floating]
-    dual: NDArray[np.floating]
-    head: NDArray[np.floating] | None
-
-
-class VideoScores(NamedTuple):
-    """One video's best second (K,) and alignability score (K,)."""
-
-    best: NDArray[np.intp]
-    alignability: NDArray[np.float64]
+LAST_STAGE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class HtmAlignResult:
-    """Pooled over all videos: recall at 1, area under the ROC curve, and labels and scores by sentence."""
+class Protocol:
+    """Windows of `size` seconds, or all at once; `exact` intervals are not widened to whole seconds.
 
-    recall: float
-    auc: float
-    labels: tuple[int, ...]
-    scores: tuple[float, ...]
+    `skip_empty` leaves out videos without an alignable sentence.
+    """
 
-
-def evaluate(
-    annotation: Annotation, seconds: Mapping[str, int], model: Callable[[str, Window], WindowScores]
-) -> HtmAlignResult:
-    """Run `model(video, window)` over every window of every video; `seconds` gives each video's length."""
-    hits: list[bool] = []
-    labels: list[int] = []
-    scores: list[float] = []
-    for video, rows in annotation.items():
-        found = score_video(rows, seconds[video], partial(model, video))
-        for row, best, score in zip(rows, found.best, found.alignability, strict=True):
-            labels.append(int(row[0]))
-            scores.append(float(score))
-            if row[0]:
-                hits.append(floor(row[1]) <= best <= ceil(row[2]))
-    return HtmAlignResult(float(np.mean(hits)), roc_auc(labels, scores), tuple(labels), tuple(scores))
+    name: ProtocolName
+    size: int = 64
+    windowing: Mode = "overlap"
+    exact: bool = False
+    skip_empty: bool = False
 
 
-def score_video(
-    rows: Sequence[Sequence[Any]], seconds: int, model: Callable[[Window], WindowScores]
-) -> VideoScores:
-    """Stitch one video's windows; a cell without score counts as the worst, a sentence without any as 0."""
-    mids = np.array([(row[1] + row[2]) / 2 for row in rows])
-    joint, dual = Stitcher(len(rows), seconds), Stitcher(len(rows), seconds)
-    logits: list[list[float]] = [[] for _ in rows]
-    for window in plan_htm_align(seconds, mids, [bool(row[0]) for row in rows]):
-        found = model(window)
-        joint.add(window, found.joint)
-        dual.add(window, found.dual)
-        if found.head is not None:
-            for sentence, logit in zip(window.sentences, found.head, strict=True):
-                logits[sentence].append(float(logit))
-    similarity = np.nan_to_num((joint.mean() + dual.mean()) / 2, nan=-6e4)
-    if any(logits):
-        alignability = np.array([np.mean(values) if values else 0.0 for values in logits])
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "tan": Protocol("tan"),
+    "nsva": Protocol("nsva", windowing="global", exact=True, skip_empty=True),
+    "norton": Protocol("norton", size=32),
+}
+"""TAN's own, that of NSVA (Li et al., ECCV 2024) and that of Norton (Lin et al., ICLR 2024)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a model is run. None: as the protocol has it; both encoders, but over a whole video the joint."""
+
+    protocol: Protocol = PROTOCOLS["tan"]
+    windowing: Mode | None = None
+    encoders: Encoders | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """The windowing that holds."""
+        return self.windowing or self.protocol.windowing
+
+    @property
+    def reading(self) -> Reading:
+        """Over a whole video the published evaluation reads the last stage of the joint encoder only."""
+        if self.mode == "global":
+            return Reading(self.encoders or "joint", LAST_STAGE)
+        return Reading(self.encoders or "both")
+
+
+def predict(aligner: Aligner, features: Features, rows: Sequence[TruthRow], setup: Setup) -> Prediction:
+    """Run an aligner over one video; raises DataError where the features are not what it reads."""
+    check_features(features, aligner)
+    scores = score_rows(aligner.scorer, features, rows, setup)
+    as_fitted = setup.reading.head_stage is None and setup.reading.encoders != "dual"
+    return read_scores(
+        scores,
+        features.times,
+        calibration=aligner.spec.calibration if as_fitted else None,
+        decoder=aligner.spec.decoder,
+    )
+
+
+def score_rows(scorer: Scorer, features: Features, rows: Sequence[TruthRow], setup: Setup) -> Scores:
+    """Scores (K, T) of the rows' texts; raises DataError unless there is one clip a second."""
+    seconds = _seconds(features)
+    windows = plan(seconds, rows, setup)
+    sentences = [Sentence(row.text, None, None, k, k) for k, row in enumerate(rows)]
+    stretch = setup.protocol.size if setup.mode == "global" else None
+    return scorer.score_windows(features, sentences, windows, stretch=stretch, reading=setup.reading)
+
+
+def plan(seconds: int, rows: Sequence[TruthRow], setup: Setup) -> list[Window]:
+    """The windows of one video, and the sentences active in each."""
+    if setup.mode == "global":
+        return [Window(0, seconds, np.arange(len(rows)))] if rows else []
+    mids = np.array([(row.start + row.end) / 2 for row in rows], dtype=np.float64)
+    return plan_htm_align(seconds, mids, [row.alignable for row in rows], setup.protocol.size)
+
+
+def read_scores(
+    scores: Scores,
+    times: NDArray[np.float64],
+    *,
+    calibration: Calibration | None = None,
+    decoder: str = "peak",
+) -> Prediction:
+    """Peaks, segments of the sentences labelled aligned, and how likely each can be seen.
+
+    Sentences are ordered by the head's logit, 0 where no window scored them; without a head by the best
+    similarity, or by what the calibration was fitted to.
+    """
+    worth = alignability(scores, calibration)
+    aligned = worth.values >= threshold_of(calibration, None)
+    aligned &= ~np.isnan(scores.similarity).all(axis=1)
+    segments = get_decoder(decoder)(scores.similarity, times)
+    segments[~aligned] = np.nan
+    probabilities = None if worth.kind == "rank" else worth.values.astype(np.float64)
+    if scores.head is not None:
+        order = np.nan_to_num(scores.head, nan=0.0).astype(np.float64)
     else:
-        alignability = similarity.max(axis=1).astype(np.float64)
-    return VideoScores(similarity.argmax(axis=1), alignability)
+        order = best_scores(scores.similarity) if probabilities is None else probabilities
+    return Prediction(peaks_of(scores.similarity, times), segments, order, probabilities)
+
+
+def _seconds(features: Features) -> int:
+    starts = features.times[:, 0]
+    if not len(starts) or not np.allclose(starts, np.arange(len(starts)), atol=1e-3):
+        raise DataError("the protocol counts seconds, the features do not have one clip a second from 0 on")
+    return len(starts)

@@ -1,4 +1,4 @@
-"""Numbers that say how good an alignment is."""
+"""Numbers that say how good an alignment is; pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -16,6 +16,36 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     if not hits or not misses:
         return float("nan")
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Sum of precision times gain of recall over the thresholds, highest first; NaN without a positive.
+
+    Equal scores (N,) are one threshold, so the order of ties plays no part.
+    """
+    positive = np.asarray(labels, dtype=bool)
+    values = np.asarray(scores, dtype=np.float64)
+    if not positive.any():
+        return float("nan")
+    order = np.argsort(-values, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+    found = np.cumsum(positive[order])[ends]
+    gains = np.diff(found, prepend=0)
+    return float((gains * (found / (ends + 1))).sum() / positive.sum())
+
+
+def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
+    """Expected calibration error: |share of positives - mean probability| over equal bins of [0, 1].
+
+    The bins are weighted by their numbers (Naeini et al., AAAI 2015). NaN for no values.
+    """
+    positive = np.asarray(labels, dtype=np.float64)
+    values = np.asarray(probabilities, dtype=np.float64)
+    if not len(values):
+        return float("nan")
+    index = np.minimum((values * bins).astype(np.intp), bins - 1)
+    gaps = np.bincount(index, positive - values, minlength=bins)
+    return float(np.abs(gaps).sum() / len(values))
 
 
 def interval_iou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:

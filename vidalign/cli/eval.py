@@ -1,0 +1,190 @@
+"""`vidalign eval`: how good alignments and models are, by published protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidalign.cli.options import device_option, json_option, talk_options
+
+if TYPE_CHECKING:
+    from vidalign.aligners.scores import Encoders
+    from vidalign.aligners.windowing import Mode
+    from vidalign.cli.output import Talk
+    from vidalign.cli.progress import Meter
+    from vidalign.evaluation.contest import Outcome
+    from vidalign.evaluation.htm_align import ProtocolName
+    from vidalign.evaluation.lineup import Lineup
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+_resamples = click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Bootstrap samples of videos for the 95 % intervals; 0: no intervals.",
+)
+_seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."
+)
+
+
+@click.group("eval")
+def evaluate() -> None:
+    """Measure alignments, models and baselines against what is true."""
+
+
+@evaluate.command()
+@click.argument("truth", type=_FILE)
+@click.argument("files", nargs=-1, type=_FILE, metavar="[ALIGNMENT...]")
+@click.option(
+    "--alignments",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR|FILE",
+    help="Alignments that `vidalign align` wrote; may be repeated, each folder is one row.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD|PATH",
+    help="A model to run over --features with the sentences of TRUTH; may be repeated.",
+)
+@click.option("--features", type=_FOLDER, metavar="DIR", help="Features files, found by the video's name.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice(["times", "uniform", "similarity"]),
+    help="Subtitle times as they stand, sentences spread evenly, or the model's plain similarity.",
+)
+@click.option("--subtitles", type=_FOLDER, metavar="DIR", help="Where the baseline `times` reads the times.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["tan", "nsva", "norton"]),
+    default="tan",
+    show_default=True,
+    help="HTM-Align as TAN, NSVA or Norton evaluate it.",
+)
+@click.option(
+    "--windowing",
+    type=click.Choice(["overlap", "global"]),
+    help="Stitched windows, or the whole video at once; by default what the protocol says.",
+)
+@click.option(
+    "--encoders",
+    type=click.Choice(["both", "dual", "joint"]),
+    help="Whose scores of a TAN count; by default both, for the whole video at once the joint.",
+)
+@_resamples
+@_seed
+@device_option
+@json_option
+@talk_options
+def align(
+    truth: Path,
+    files: tuple[Path, ...],
+    alignments: tuple[Path, ...],
+    models: tuple[str, ...],
+    features: Path | None,
+    baselines: tuple[str, ...],
+    subtitles: Path | None,
+    protocol: ProtocolName,
+    windowing: Mode | None,
+    encoders: Encoders | None,
+    resamples: int,
+    seed: int,
+    device: str,
+    as_json: bool,
+    talk: Talk,
+) -> None:
+    """Hold alignments or models against TRUTH, a file in HTM-Align's form.
+
+    TRUTH is htm_align.json as published, or the truth.json of `vidalign synth`: video -> list of
+    [alignable, start, end, text]. Prints a table, one row a method, or with --json one object a row. Models
+    see no true time of an alignable sentence. Exit code 1 when a video is missing or its file is bad.
+    """
+    given = (*alignments, *files)
+    _check_given(given, models, features, baselines, subtitles)
+
+    from vidalign.batch.device import choose_place
+    from vidalign.evaluation.htm_align import PROTOCOLS
+    from vidalign.evaluation.lineup import Lineup
+
+    lineup = Lineup(
+        protocol=PROTOCOLS[protocol],
+        alignments=given,
+        models=models,
+        features=features,
+        baselines=baselines,
+        subtitles=subtitles,
+        windowing=windowing,
+        encoders=encoders,
+        device=choose_place(device).device,
+    )
+    if not _contest(truth, lineup, talk, resamples, seed, as_json=as_json):
+        raise SystemExit(1)
+
+
+def _check_given(
+    alignments: tuple[Path, ...],
+    models: tuple[str, ...],
+    features: Path | None,
+    baselines: tuple[str, ...],
+    subtitles: Path | None,
+) -> None:
+    """Raise UsageError where something needed is not given."""
+    from vidalign.errors import UsageError
+
+    if not (alignments or models or baselines):
+        raise UsageError("there is nothing to evaluate", hint="give --alignments, --model or --baseline")
+    needs = ["--model"] if models else ["--baseline similarity"] if "similarity" in baselines else []
+    if needs and features is None:
+        raise UsageError(f"{needs[0]} needs features", hint="add --features DIR, made by `vidalign extract`")
+    if "times" in baselines and subtitles is None and not alignments:
+        raise UsageError("--baseline times needs subtitles", hint="add --subtitles DIR")
+    if "uniform" in baselines and features is None and not alignments:
+        raise UsageError("--baseline uniform needs the lengths of the videos", hint="add --features DIR")
+
+
+def _contest(truth: Path, lineup: Lineup, talk: Talk, resamples: int, seed: int, *, as_json: bool) -> bool:
+    """Run every contender and show its numbers; False when one could not be held against all videos."""
+    from vidalign.cli.eval_text import align_record, align_table
+    from vidalign.cli.output import emit_json, emit_text
+    from vidalign.evaluation.annotations import read_annotations
+    from vidalign.evaluation.contest import compete
+    from vidalign.evaluation.report import report
+
+    rows = read_annotations(truth)
+    reports, complete = [], True
+    for contender in lineup:
+        with talk.progress(contender.method.name, total=len(rows), unit="videos") as meter:
+            outcome = compete(contender, rows, lineup.protocol, progress=_noting(meter))
+        complete &= _tell_left_out(outcome, truth, talk)
+        reports.append(report(outcome.method, outcome.judged, resamples=resamples, seed=seed))
+        if as_json:
+            emit_json(align_record(reports[-1], outcome))
+    if not as_json:
+        emit_text(align_table(reports))
+    return complete
+
+
+def _noting(meter: Meter) -> Callable[[int, str], None]:
+    return lambda done, video: meter.update(done, note=video)
+
+
+def _tell_left_out(outcome: Outcome, truth: Path, talk: Talk) -> bool:
+    """Name the videos that are not among the numbers; True when there are none."""
+    name = outcome.method.name
+    for error in outcome.failed.values():
+        talk.error(error)
+    if outcome.missing:
+        listed = " ".join(outcome.missing)
+        talk.error(f"{name}: nothing found for {len(outcome.missing)} videos of {truth}: {listed}")
+    return not (outcome.missing or outcome.failed)

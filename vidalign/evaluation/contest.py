@@ -1,0 +1,181 @@
+"""Methods side by side: each says something of every video of a truth file, from that video's own file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidalign.aligners.registry import Aligner
+from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.evaluation.annotations import TruthRow
+from vidalign.evaluation.baselines import spoken, uniform
+from vidalign.evaluation.files import NamedFiles
+from vidalign.evaluation.htm_align import Protocol, Setup, predict
+from vidalign.evaluation.prediction import Judged, Prediction, judge_rows, pool, prediction_of
+from vidalign.evaluation.report import Method
+from vidalign.store.alignments import read_alignment
+from vidalign.store.features import read_features
+from vidalign.text.sentences import make_transcript
+from vidalign.text.subtitles import read_subtitles
+from vidalign.text.subtitles.beside import SubtitleFolder
+from vidalign.types import Alignment, Sentence
+
+Find = Callable[[str], Path | None]
+Predict = Callable[[Path, Sequence[TruthRow]], Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A method, the file that it reads for a video, and what it makes of that file."""
+
+    method: Method
+    find: Find
+    predict: Predict
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All sentences held against the truth (None: of no video), and the videos that are not among them."""
+
+    method: Method
+    judged: Judged | None
+    missing: tuple[str, ...]
+    failed: Mapping[str, VidalignError]
+
+
+def compete(
+    contender: Contender,
+    truth: Mapping[str, Sequence[TruthRow]],
+    protocol: Protocol,
+    *,
+    progress: Callable[[int, str], None] = lambda done, video: None,
+) -> Outcome:
+    """Run one method over every video of the truth; a video whose file is bad does not stop the others.
+
+    Raises UsageError, which no other video could escape.
+    """
+    judged: list[Judged] = []
+    missing: list[str] = []
+    failed: dict[str, VidalignError] = {}
+    for number, (video, rows) in enumerate(truth.items()):
+        progress(number, video)
+        if protocol.skip_empty and not any(row.alignable for row in rows):
+            continue
+        try:
+            path = contender.find(video)
+            if path is None:
+                missing.append(video)
+                continue
+            prediction = contender.predict(path, rows)
+            judged.append(judge_rows(prediction, rows, exact=protocol.exact, video=number))
+        except UsageError:
+            raise
+        except VidalignError as error:
+            error.message = f"{contender.method.name}, {video}: {error.message}"
+            failed[video] = error
+    return Outcome(contender.method, pool(judged) if judged else None, tuple(missing), failed)
+
+
+def of_alignments(name: str, files: NamedFiles, protocol: Protocol) -> Contender:
+    """Alignment files as they are."""
+    return Contender(Method(name, "alignments", protocol.name), files.find, _AlignmentReader())
+
+
+def of_model(name: str, kind: str, aligner: Aligner, files: NamedFiles, setup: Setup) -> Contender:
+    """A model over features files; it gets the sentences of the truth file, not their times."""
+    plain = aligner.spec.scorer == "similarity"
+    encoders = None if plain else setup.reading.encoders
+    method = Method(name, kind, setup.protocol.name, setup.mode, encoders)
+    return Contender(
+        method, files.find, lambda path, rows: predict(aligner, read_features(path), rows, setup)
+    )
+
+
+def spoken_in_subtitles(folder: Path, protocol: Protocol) -> Contender:
+    """Baseline: the times of the subtitle files in a folder, one cue a row of the truth."""
+    subtitles = SubtitleFolder(folder)
+
+    def times(path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        file = read_subtitles(path, rolling="keep", video=path.stem)
+        sentences = make_transcript(file, "cue").sentences
+        check_sentences(sentences, rows)
+        return spoken(sentences)
+
+    return Contender(_baseline("times", protocol), lambda video: subtitles.find(f"{video}.mp4"), times)
+
+
+def spoken_in_alignments(files: NamedFiles, protocol: Protocol) -> Contender:
+    """Baseline: the times at which the sentences of alignment files are spoken."""
+
+    def times(path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        alignment = read_alignment(path)
+        check_sentences(alignment.sentences, rows)
+        return spoken(alignment.sentences)
+
+    return Contender(_baseline("times", protocol), files.find, times)
+
+
+def spread_over_features(files: NamedFiles, protocol: Protocol) -> Contender:
+    """Baseline: sentences evenly over the time that features cover."""
+
+    def even(path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        return uniform(len(rows), float(read_features(path).times.max(initial=0.0)))
+
+    return Contender(_baseline("uniform", protocol), files.find, even)
+
+
+def spread_over_alignments(files: NamedFiles, protocol: Protocol) -> Contender:
+    """Baseline: sentences evenly over the time that alignment files cover."""
+
+    def even(path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        times = read_alignment(path).times
+        if times is None:
+            raise DataError(f"{path} does not say how long the video is", hint="align without --no-matrix")
+        return uniform(len(rows), float(times.max(initial=0.0)))
+
+    return Contender(_baseline("uniform", protocol), files.find, even)
+
+
+def check_sentences(sentences: Sequence[Sentence], rows: Sequence[TruthRow]) -> None:
+    """Raise DataError unless these are the truth's sentences: as many, and most with the same words."""
+    if len(sentences) != len(rows):
+        raise DataError(
+            f"{len(sentences)} sentences for {len(rows)} rows of the truth",
+            hint="each row must be one sentence: align with --segment cue and --rolling keep",
+        )
+    pairs = [(s.text, row.text) for s, row in zip(sentences, rows, strict=True)]
+    others = [(ours, theirs) for ours, theirs in pairs if _words(ours) != _words(theirs)]
+    if len(others) > len(rows) / 2:
+        ours, theirs = others[0]
+        raise DataError(f"the sentences are not those of the truth: {ours!r} instead of {theirs!r}")
+
+
+class _AlignmentReader:
+    """Reads alignment files, all of which must come from one model."""
+
+    def __init__(self) -> None:
+        self._first: tuple[Path, dict[str, object]] | None = None
+
+    def __call__(self, path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        alignment = read_alignment(path)
+        check_sentences(alignment.sentences, rows)
+        self._check_origin(path, alignment)
+        return prediction_of(alignment)
+
+    def _check_origin(self, path: Path, alignment: Alignment) -> None:
+        names = ("model", "scorer", "score", "alignability_kind", "weights_sha256")
+        origin = {name: getattr(alignment, name) for name in names}
+        first, expected = self._first or (path, origin)
+        self._first = first, expected
+        for name, value in origin.items():
+            if value != expected[name]:
+                raise DataError(f"{path} has {name} {value}, {first} has {expected[name]}")
+
+
+def _baseline(name: str, protocol: Protocol) -> Method:
+    return Method(name, "baseline", protocol.name)
+
+
+def _words(text: str) -> list[str]:
+    return text.casefold().split()

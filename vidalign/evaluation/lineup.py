@@ -1,0 +1,72 @@
+"""Who competes: what was asked for becomes contenders, baselines first, each loaded when its turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidalign.aligners.registry import load_aligner
+from vidalign.aligners.scores import Encoders
+from vidalign.aligners.windowing import Mode
+from vidalign.evaluation import contest
+from vidalign.evaluation.contest import Contender
+from vidalign.evaluation.files import NamedFiles, alignment_files, features_files, given_alignments
+from vidalign.evaluation.htm_align import Protocol, Setup
+from vidalign.weights.defaults import default_model
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """Alignment folders and files, models with the `features` they read, and baselines.
+
+    `baselines` are times, uniform, similarity; `subtitles` is where the first reads, by default the first
+    alignments. `windowing` and `encoders` None: what the protocol says.
+    """
+
+    protocol: Protocol
+    alignments: tuple[Path, ...] = ()
+    models: tuple[str, ...] = ()
+    features: Path | None = None
+    baselines: tuple[str, ...] = ()
+    subtitles: Path | None = None
+    windowing: Mode | None = None
+    encoders: Encoders | None = None
+    device: str = "cpu"
+
+    def __iter__(self) -> Iterator[Contender]:
+        """Raises ModelError where a model cannot be loaded."""
+        for baseline in dict.fromkeys(self.baselines):
+            yield from self._baseline(baseline)
+        for name, files in self._groups():
+            yield contest.of_alignments(name, files, self.protocol)
+        for name in self.models:
+            yield self._model(name)
+
+    def _baseline(self, name: str) -> Iterator[Contender]:
+        if name == "similarity":
+            for model in self.models or (default_model(),):
+                yield self._model(model, "similarity")
+        elif name == "times" and self.subtitles is not None:
+            yield contest.spoken_in_subtitles(self.subtitles, self.protocol)
+        elif name == "times":
+            yield contest.spoken_in_alignments(self._groups()[0][1], self.protocol)
+        elif self.features is not None:
+            yield contest.spread_over_features(features_files(self.features), self.protocol)
+        else:
+            yield contest.spread_over_alignments(self._groups()[0][1], self.protocol)
+
+    def _groups(self) -> list[tuple[str, NamedFiles]]:
+        """Each folder by itself, all single files together."""
+        single = [path for path in self.alignments if not path.is_dir()]
+        groups = [(str(path), alignment_files(path)) for path in self.alignments if path.is_dir()]
+        return groups + ([("alignment files", given_alignments(single))] if single else [])
+
+    def _model(self, name: str, scorer: str | None = None) -> Contender:
+        assert self.features is not None
+        aligner = load_aligner(name, scorer=scorer, device=self.device)
+        setup = Setup(self.protocol, self.windowing, self.encoders)
+        files = features_files(self.features)
+        if scorer is None:
+            return contest.of_model(name, "model", aligner, files, setup)
+        return contest.of_model(f"{scorer} of {aligner.spec.backbone}", "baseline", aligner, files, setup)
