@@ -70,6 +70,7 @@ class Block(nn.Module):
         nn.init.normal_(self.mlp.c_fc.weight, std=(2 * width) ** -0.5)
         for residual in (self.attn.out_proj, self.mlp.c_proj):
             nn.init.normal_(residual.weight, std=(2 * depth * width) ** -0.5)
+        nn.init.zeros_(self.attn.out_proj.bias)
 
     def forward(self, x: Tensor, ignore: Tensor | None) -> tuple[Tensor, Tensor]:
         normed = self.ln_1(x)

@@ -30,6 +30,7 @@ class AgreementRules:
     padded_seconds: Quirk = "corrected"
     borders: Quirk = "corrected"
     undecided: Quirk = "corrected"
+    single_sentence: Quirk = "corrected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def agree(
     first, second = (proposal.label for proposal in proposals)
     both, either = first & second, first | second
     overlapping = both.sum(-1) / either.sum(-1).clamp(min=1) >= rules.iou_threshold
+    if rules.single_sentence == "corrected":
+        overlapping = overlapping & (sentences.sum(-1, keepdim=True) > 1)
     sure = overlapping & torch.stack([_confident(p, sentences, rules) for p in proposals]).all(0)
     match rules.kind:
         case "keep":
@@ -107,8 +110,8 @@ def sentence_shares(own: Tensor, seconds: Tensor, sentences: Tensor, rules: Agre
 def best_boxes(shares: Tensor, durations: Tensor, lengths: Tensor, allowed: Tensor) -> Tensor:
     """(B, N, T) bool: the box of `durations` (B, N) seconds with the highest mean share.
 
-    Boxes end within `lengths` (B,) and count only the seconds that are `allowed` (T,). Of means that are equal
-    in single precision the earliest is taken.
+    Boxes end within `lengths` (B,) and count only the seconds that are `allowed` (T,). Of means that are
+    equal in single precision the earliest is taken.
     """
     sums = F.pad((shares * allowed).double().cumsum(-1), (1, 0))
     counts = F.pad(allowed.long().cumsum(0), (1, 0))

@@ -9,7 +9,14 @@ from vidalign.errors import ConfigError
 from vidalign.training.losses.agreement import AgreementKind, AgreementRules
 from vidalign.training.losses.nce import Quirk
 
-QUIRKS = ("padded_seconds", "borders", "undecided", "head_labels", "teacher_words")
+QUIRKS = (
+    "padded_seconds",
+    "borders",
+    "undecided",
+    "single_sentence",
+    "head_labels",
+    "teacher_words",
+)
 RANGES = {
     "iou_threshold": (0, 1),
     "confidence": (0, 1),
@@ -34,10 +41,13 @@ class TanOptions:
     random_start: positions begin at a random row in training. None: in init only.
     freeze_words: the table of word vectors stays as it is (published: it does).
 
-    `quirks` are behaviours of the published code, as they are there (`reference`) or as meant; each can be
-    set by itself. Reference means for padded_seconds: the repeated last rows of short videos are negatives
-    and may be chosen as labels; borders: no label covers a window's first or last second; undecided: with `u` and
-    `i`, sentences without agreement learn from the subtitles' times; head_labels: see `head_loss`;
+    `quirks` are behaviours of the published code, as they are there (`reference`) or as meant (`corrected`);
+    each can be set by itself. There,
+    padded_seconds: the repeated last rows of short videos are negatives and may be chosen as labels;
+    borders: no label covers a window's first or last second;
+    undecided: with `u` and `i`, sentences without agreement learn from the subtitles' times;
+    single_sentence: teachers, who have nothing to compare it with, move it to the start of its window;
+    head_labels: the alignability loss can fail or be infinite, see `head_loss`;
     teacher_words: teachers read the sentence vectors of the network in training, not of their own encoder.
     """
 
@@ -58,6 +68,7 @@ class TanOptions:
     padded_seconds: Quirk | None = None
     borders: Quirk | None = None
     undecided: Quirk | None = None
+    single_sentence: Quirk | None = None
     head_labels: Quirk | None = None
     teacher_words: Quirk | None = None
 
@@ -99,4 +110,5 @@ class TanOptions:
             self.padded_seconds or self.quirks,
             self.borders or self.quirks,
             self.undecided or self.quirks,
+            self.single_sentence or self.quirks,
         )
