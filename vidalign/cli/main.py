@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("vidalign.cli.models:models", "List, fetch, add and verify models."),
     "eval": ("vidalign.cli.eval:evaluate", "Measure alignments and models against the truth."),
     "synth": ("vidalign.cli.synth:synth", "Draw narrated how-to videos with exact truth."),
+    "train": ("vidalign.cli.train:train", "Train a backbone or an aligner."),
     "version": ("vidalign.cli.version:version", "Show versions, for bug reports."),
 }
 """Name -> (module:attribute, short help); a module is imported when its command runs."""
