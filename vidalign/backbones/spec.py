@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vidalign.errors import ConfigError, ModelError
 from vidalign.types import Recipe
-from vidalign.weights.cards import BackboneSpec, ModelCard
+from vidalign.weights.cards import BACKBONE_FOLDER, BackboneSpec, ModelCard
 
 DIVISORS = {"s3d": 2}
 """Family -> number by which frames, height and width of its clips must divide."""
@@ -13,7 +13,9 @@ DIVISORS = {"s3d": 2}
 def backbone_spec(card: ModelCard) -> BackboneSpec:
     """The card's backbone part; raises ModelError if it has none."""
     if card.backbone is None:
-        raise ModelError(f"model {card.name!r} is not a backbone", hint="see `vidalign models list`")
+        inside = None if card.folder is None else card.folder / BACKBONE_FOLDER
+        hint = f"its backbone is {inside}" if inside and inside.is_dir() else "see `vidalign models list`"
+        raise ModelError(f"model {card.name!r} is not a backbone", hint=hint)
     if card.backbone.family not in DIVISORS:
         raise ModelError(
             f"model {card.name!r} is of the family {card.backbone.family!r}, which is unknown",

@@ -14,6 +14,8 @@ from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFi
 from vidalign.weights.card_text import card_text, check_name, parse_card
 
 __all__ = [
+    "BACKBONE_FOLDER",
+    "CARD_FILE",
     "AlignerSpec",
     "BackboneSpec",
     "Calibration",
@@ -59,7 +61,7 @@ def get_card(name: str) -> ModelCard:
     """
     if name in card_names():
         return _built_in(name)
-    if _is_folder_or_card(Path(name)):
+    if name and _is_folder_or_card(Path(name)):
         return _read(Path(name))
     if "/" in name or os.sep in name:
         raise ModelError(f"there is no model folder {name}", hint="check the path")
