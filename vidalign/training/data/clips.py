@@ -37,21 +37,23 @@ class ClipOptions:
 
     A clip is cut at random around a random sentence, so that they overlap by half of the shorter one; its
     `candidates` are that sentence and those nearest in time, none further than `reach` seconds if given.
-    `flip` mirrors half of the clips, which is wrong where left and right are spoken of. `per_video` clips of
-    a video make an epoch.
+    `flip` mirrors half of the clips, which is wrong where left and right are spoken of. An item is so many
+    clips of one video `together`, around different sentences, each a hard negative of the others; `per_video`
+    items of a video make an epoch.
     """
 
     candidates: int = 5
     reach: float | None = None
     flip: bool = False
+    together: int = 1
     per_video: int = 1
 
     def __post_init__(self) -> None:
-        if self.candidates < 1 or self.per_video < 1 or (self.reach is not None and self.reach < 0):
-            raise ConfigError(
-                f"{self.candidates} candidates, {self.per_video} clips a video, reach {self.reach}",
-                hint="candidates and per_video are at least 1, reach at least 0",
-            )
+        for name in ("candidates", "together", "per_video"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.reach is not None and self.reach < 0:
+            raise ConfigError(f"reach must not be below 0, not {self.reach:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class ClipVideo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SpokenClip:
-    """A clip (F, H, W, 3) uint8 with the `tokens` (P, W) of its candidates; `real` (P,) are there."""
+class SpokenClips:
+    """Clips (C, F, H, W, 3) uint8 of a video, `tokens` (C, P, W) of their candidates, `real` (C, P) or not."""
 
     pixels: NDArray[np.uint8]
     tokens: NDArray[np.int64]
@@ -99,7 +101,7 @@ class SpokenClip:
 
 
 class Clips:
-    """A clip a video and epoch, or several; a pure function of (seed, epoch, index)."""
+    """Clips of a video by index; an item is a pure function of (seed, epoch, index)."""
 
     def __init__(
         self,
@@ -118,11 +120,20 @@ class Clips:
     def __len__(self) -> int:
         return len(self.videos) * self.options.per_video
 
-    def item(self, epoch: int, index: int) -> SpokenClip:
+    def item(self, epoch: int, index: int) -> SpokenClips:
         """Raises StoreError where the frames cannot be read any more."""
         random = Random(f"{self.seed}/{epoch}/{index}")
         video = self.videos[index % len(self.videos)]
-        chosen = random.randrange(len(video.spoken))
+        count = min(self.options.together, len(video.spoken))
+        drawn = [
+            self._clip(video, chosen, random) for chosen in random.sample(range(len(video.spoken)), count)
+        ]
+        pixels, tokens, real = zip(*drawn, strict=True)
+        return SpokenClips(np.stack(pixels), np.stack(tokens), np.stack(real))
+
+    def _clip(
+        self, video: ClipVideo, chosen: int, random: Random
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
         low, high = clip_starts(video.spoken.times[chosen], video.frames.count, self.recipe)
         start = random.randint(low, high)
         pixels = video.frames.read(start, start + self.recipe.frames)
@@ -132,15 +143,15 @@ class Clips:
         near = nearest(video.spoken.times, chosen, middle, self.options)
         tokens = np.zeros((self.options.candidates, self._words), np.int64)
         tokens[: len(near), : video.spoken.tokens.shape[1]] = video.spoken.tokens[near]
-        return SpokenClip(pixels, tokens, np.arange(self.options.candidates) < len(near))
+        return pixels, tokens, np.arange(self.options.candidates) < len(near)
 
-    def collate(self, items: Sequence[SpokenClip]) -> dict[str, Tensor]:
+    def collate(self, items: Sequence[SpokenClips]) -> dict[str, Tensor]:
         """`clips` (B, 3, F, H, W) uint8, channels last in memory, `tokens` (B, P, W), `candidates` (B, P)."""
-        clips = torch.from_numpy(np.stack([item.pixels for item in items]))
+        clips = torch.from_numpy(np.concatenate([item.pixels for item in items]))
         return {
             "clips": clips.permute(0, 4, 1, 2, 3),
-            "tokens": torch.from_numpy(np.stack([item.tokens for item in items])),
-            "candidates": torch.from_numpy(np.stack([item.real for item in items])),
+            "tokens": torch.from_numpy(np.concatenate([item.tokens for item in items])),
+            "candidates": torch.from_numpy(np.concatenate([item.real for item in items])),
         }
 
 
