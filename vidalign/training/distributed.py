@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,12 +68,11 @@ def first_goes_ahead(ranks: Ranks) -> Iterator[None]:
 
 
 def wrapped(objective: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
-    """The objective, its gradients averaged over all processes."""
+    """The objective, its gradients averaged over all processes; each parameter must get one in every step."""
     if ranks.world == 1:
         return objective
-    warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified")
     devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(objective, device_ids=devices, find_unused_parameters=True)
+    return DistributedDataParallel(objective, device_ids=devices)
 
 
 def mean_over_ranks(values: Tensor, ranks: Ranks) -> Tensor:

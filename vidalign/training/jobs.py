@@ -21,7 +21,8 @@ Item = TypeVar("Item")
 class Objective(nn.Module):
     """A network with its loss; DistributedDataParallel wraps it as it is.
 
-    Its `forward(batch: Batch) -> Losses` gives "loss" and further named scalars.
+    Its `forward(batch: Batch) -> Losses` gives "loss" and further named scalars, of the same names in every
+    step, and a gradient to every parameter that requires one.
     """
 
     def after_step(self) -> None:

@@ -90,10 +90,12 @@ class Loop:
             if self._due(self.options.log_every):
                 self._record(journal, len(data), steps, clock)
             if self._due(self.options.validate_every):
-                self._validate(journal)
+                with clock.aside():
+                    self._validate(journal)
             interrupted = self._interrupted(interrupts)
             if interrupted or self._due(self.options.checkpoint_every):
-                self._save(clock)
+                with clock.aside():
+                    self._save(clock)
             watch(step, steps, self._note)
             if interrupted:
                 interrupts.leave(interrupted)
@@ -257,6 +259,13 @@ class _Clock:
         begin = time.monotonic()
         yield
         self._waited += time.monotonic() - begin
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """The body's time does not count in the rates."""
+        begin = time.monotonic()
+        yield
+        self._since += time.monotonic() - begin
 
     def rates(self) -> dict[str, float]:
         """Items a second and the share of time spent waiting since the last call."""
