@@ -13,7 +13,7 @@ import torch
 from vidalign.aligners.tokens import DictionaryTokens
 from vidalign.errors import ConfigError, DataError
 from vidalign.training.data.rows import HeldRows
-from vidalign.training.data.spoken import make_spoken, read_captions, read_spoken
+from vidalign.training.data.spoken import Captions, make_spoken, read_spoken
 from vidalign.training.data.windows import TanVideo, TanWindows, WindowOptions, tan_video
 
 WORDS = [f"w{number}" for number in range(1, 60)]
@@ -192,7 +192,10 @@ def test_captions_of_many_videos_are_read_once(tmp_path: Path) -> None:
         '{"a": {"text": ["x", "y"], "start": [1, 2.5], "end": [2, 3]},'
         ' "b": {"text": [], "start": [], "end": []}}'
     )
-    assert read_captions(path) == {"a": [(1.0, 2.0, "x"), (2.5, 3.0, "y")], "b": []}
+    captions = Captions(path)
+    assert captions.of("a") == [(1.0, 2.0, "x"), (2.5, 3.0, "y")]
+    assert captions.of("b") == []
+    assert "c" not in captions
 
 
 @pytest.mark.parametrize(
@@ -211,4 +214,4 @@ def test_other_captions_are_refused(tmp_path: Path, content: str, message: str) 
     path = tmp_path / "htm.json"
     path.write_text(content)
     with pytest.raises(DataError, match=message):
-        read_captions(path)
+        Captions(path).of("a")

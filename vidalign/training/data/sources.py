@@ -17,7 +17,7 @@ from vidalign.text.sentences import Segmentation
 from vidalign.text.subtitles import Rolling
 from vidalign.text.subtitles.beside import SubtitleFolder
 from vidalign.training.data.rows import SUFFIXES
-from vidalign.training.data.spoken import Spoken, make_spoken, read_captions, read_spoken
+from vidalign.training.data.spoken import Captions, Spoken, make_spoken, read_spoken
 
 log = logging.getLogger("vidalign.training")
 
@@ -107,11 +107,11 @@ def folder_matches(
     What has none is left out. Raises SubtitleError where `subtitles` is neither.
     """
     if subtitles.is_file():
-        captions = read_captions(subtitles)
+        captions = Captions(subtitles)
         for name, file in files.items():
             key = PurePosixPath(name).name
             if key in captions:
-                yield Match(name, file, _from_captions(captions[key], tokenizer))
+                yield Match(name, file, _from_captions(captions, key, tokenizer))
             else:
                 gathered.leave_out("no captions", name)
         return
@@ -165,7 +165,7 @@ def gather(
     for line in gathered.lines():
         log.warning("%s", line)
     if not gathered.videos:
-        why = next(iter(gathered.lines()), "there is none")
+        why = "; ".join(gathered.lines()) or "none was found"
         raise DataError(f"no video to train on: {why}", hint="see the paths in the configuration")
     return gathered
 
@@ -233,8 +233,8 @@ def _is_alignment(path: Path) -> bool:
     return path.name.lower().endswith(".align.h5")
 
 
-def _from_captions(captions: list[tuple[float, float, str]], tokenizer: Tokenizer) -> Callable[[], Spoken]:
-    return lambda: make_spoken(captions, tokenizer)
+def _from_captions(captions: Captions, video: str, tokenizer: Tokenizer) -> Callable[[], Spoken]:
+    return lambda: make_spoken(captions.of(video), tokenizer)
 
 
 def _from_file(path: Path, tokenizer: Tokenizer, reading: Reading, video: str = "") -> Callable[[], Spoken]:

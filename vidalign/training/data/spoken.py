@@ -70,35 +70,42 @@ def read_spoken(
     return make_spoken(timed, tokenizer)
 
 
-def read_captions(path: Path) -> dict[str, list[tuple[float, float, str]]]:
+class Captions:
     """A JSON {video: {"text": [...], "start": [...], "end": [...]}} in seconds, as HTM-370K comes.
 
-    Raises DataError.
+    Raises DataError, here for the file, in `of` for one video.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
-    if not isinstance(content, dict) or not content:
-        raise DataError(f"{path} holds no videos", hint=_EXPECTED)
-    return {video: _captions(captions, f"{path}: {video}") for video, captions in content.items()}
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            content = json.loads(path.read_bytes())
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+        except ValueError as error:
+            raise DataError(f"{path} is not JSON: {error}") from None
+        if not isinstance(content, dict) or not content:
+            raise DataError(f"{path} holds no videos", hint=_EXPECTED)
+        self._content = content
+
+    def __contains__(self, video: str) -> bool:
+        return video in self._content
+
+    def of(self, video: str) -> list[tuple[float, float, str]]:
+        """The sentences (start, end, text) of a video that is in it."""
+        captions, where = self._content[video], f"{self._path}: {video}"
+        try:
+            if not isinstance(captions, dict):
+                raise TypeError(f"{type(captions).__name__}, not an object")
+            columns = (captions["start"], captions["end"], captions["text"])
+            rows = [(float(start), float(end), str(text)) for start, end, text in zip(*columns, strict=True)]
+        except KeyError as error:
+            raise DataError(f"{where}: {error} is missing", hint=_EXPECTED) from None
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{where}: {error}", hint=_EXPECTED) from None
+        if not np.isfinite([row[:2] for row in rows]).all():
+            raise DataError(f"{where}: a time is NaN or infinite", hint=_EXPECTED)
+        return rows
 
 
 _EXPECTED = 'expected {video: {"text": [...], "start": [...], "end": [...]}}, times in seconds'
-
-
-def _captions(captions: object, where: str) -> list[tuple[float, float, str]]:
-    try:
-        if not isinstance(captions, dict):
-            raise TypeError(f"{type(captions).__name__}, not an object")
-        columns = (captions["start"], captions["end"], captions["text"])
-        rows = [(float(start), float(end), str(text)) for start, end, text in zip(*columns, strict=True)]
-    except KeyError as error:
-        raise DataError(f"{where}: {error} is missing", hint=_EXPECTED) from None
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: {error}", hint=_EXPECTED) from None
-    if not np.isfinite([row[:2] for row in rows]).all():
-        raise DataError(f"{where}: a time is NaN or infinite", hint=_EXPECTED)
-    return rows
