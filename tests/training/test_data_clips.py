@@ -271,7 +271,7 @@ def test_a_video_shorter_than_a_clip_is_left_out(videos: Path, tmp_path: Path) -
 
 def test_wrong_options_are_refused() -> None:
     for options in ({"candidates": 0}, {"per_video": 0}, {"together": 0}, {"reach": -1.0}):
-        with pytest.raises(ConfigError, match="must (not )?be"):
+        with pytest.raises(ConfigError, match=r"must (not )?be"):
             ClipOptions(**options)  # type: ignore[arg-type]
     for source in ({}, {"videos": Path("v"), "manifest": Path("m")}, {"subtitles": Path("s")}):
         with pytest.raises(ConfigError, match="or a manifest"):

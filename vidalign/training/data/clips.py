@@ -93,7 +93,7 @@ class ClipVideo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpokenClips:
-    """Clips (C, F, H, W, 3) uint8 of a video, `tokens` (C, P, W) of their candidates, `real` (C, P) or not."""
+    """Clips (C, F, H, W, 3) uint8 of a video, `tokens` (C, P, W) of their candidates; `real` (C, P) ones."""
 
     pixels: NDArray[np.uint8]
     tokens: NDArray[np.int64]

@@ -81,7 +81,8 @@ class TanWindows:
         self.videos = tuple(videos)
         self.options = options
         self.seed = seed
-        self._nothing = make_spoken([(0, options.seq_len, NOTHING)], tokenizer)
+        said = [(0, options.seq_len, NOTHING)] if options.sampling == "reference" else []
+        self._nothing = make_spoken(said, tokenizer)
 
     def __len__(self) -> int:
         return len(self.videos) * self.options.per_video

@@ -8,9 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from vidalign.aligners.registry import SIMILARITY_WORDS
 from vidalign.aligners.tokens import DictionaryTokens, Tokenizer
 from vidalign.backbones.registry import load_backbone
@@ -19,7 +16,7 @@ from vidalign.backbones.spec import check_recipe
 from vidalign.errors import ConfigError
 from vidalign.training.data.clips import ClipData, Clips, ClipSets, load_clip_sets
 from vidalign.training.jobs import Run, Split
-from vidalign.training.objectives.milnce import MilNceObjective, MilNceOptions
+from vidalign.training.objectives.milnce import MilNceObjective, MilNceOptions, ease_start
 from vidalign.training.product import ModelOptions, backbone_card, write_model_folder
 from vidalign.training.tasks.heldout import held_out_losses
 from vidalign.training.tasks.words import FROM_SUBTITLES, choose_words, dictionary_of
@@ -140,14 +137,3 @@ class BackboneJob:
         spec = get_card(given).backbone if given is not None else None
         config = spec.config if spec is not None else self._config()
         return BackboneSpec("s3d", config, self.recipe, (self.recipe,), dict(network.layers))
-
-
-def ease_start(network: S3D) -> None:
-    """Temporal convolutions begin near the identity and rectifiers mostly open, in place."""
-    for name, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm3d):
-            nn.init.ones_(module.bias)
-        elif isinstance(module, nn.Conv3d) and name.endswith("conv2"):
-            nn.init.dirac_(module.weight)
-            with torch.no_grad():
-                module.weight.add_(0.1 * module.in_channels**-0.5 * torch.randn_like(module.weight))
