@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.aligners.windowing import Window, Windowing
 from vidalign.types import Features, Sentence
-
 
 Encoders = Literal["both", "dual", "joint"]
 
@@ -64,6 +63,24 @@ class Scorer(Protocol):
 
     def known_words(self, sentences: Sequence[Sentence]) -> float | None:
         """Share of the sentences' words that the text model knows, None where it has no closed dictionary."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """A scorer whose seconds and sentences have vectors of one space, so that clips can be looked up by text.
+
+    `score_name` says whether vectors are compared by cosine or dot.
+    """
+
+    score_name: str
+
+    def embed_seconds(self, windows: NDArray[np.floating], stretch: int | None = None) -> NDArray[np.float32]:
+        """Features (B, T, D) of B windows -> vectors (B, T, C), not normalised."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts -> vectors (K, C), not normalised."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from vidalign.aligners.windowing import Mode
     from vidalign.cli.output import Talk
     from vidalign.cli.progress import Meter
-    from vidalign.evaluation.contest import Outcome
+    from vidalign.errors import VidalignError
     from vidalign.evaluation.htm_align import ProtocolName
     from vidalign.evaluation.lineup import Lineup
+    from vidalign.evaluation.ranks import RankRule
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+_FEATURES = "Features files, found by the video's name."
 
 _resamples = click.option(
     "--resamples",
@@ -56,7 +59,7 @@ def evaluate() -> None:
     metavar="CARD|PATH",
     help="A model to run over --features with the sentences of TRUTH; may be repeated.",
 )
-@click.option("--features", type=_FOLDER, metavar="DIR", help="Features files, found by the video's name.")
+@click.option("--features", type=_FOLDER, metavar="DIR", help=_FEATURES)
 @click.option(
     "--baseline",
     "baselines",
@@ -166,7 +169,7 @@ def _contest(truth: Path, lineup: Lineup, talk: Talk, resamples: int, seed: int,
     for contender in lineup:
         with talk.progress(contender.method.name, total=len(rows), unit="videos") as meter:
             outcome = compete(contender, rows, lineup.protocol, progress=_noting(meter))
-        complete &= _tell_left_out(outcome, truth, talk)
+        complete &= _tell_left_out(outcome.method.name, outcome.missing, outcome.failed, truth, talk)
         reports.append(report(outcome.method, outcome.judged, resamples=resamples, seed=seed))
         if as_json:
             emit_json(align_record(reports[-1], outcome))
@@ -179,12 +182,92 @@ def _noting(meter: Meter) -> Callable[[int, str], None]:
     return lambda done, video: meter.update(done, note=video)
 
 
-def _tell_left_out(outcome: Outcome, truth: Path, talk: Talk) -> bool:
+def _tell_left_out(
+    name: str, missing: Sequence[str], failed: Mapping[str, VidalignError], truth: Path, talk: Talk
+) -> bool:
     """Name the videos that are not among the numbers; True when there are none."""
-    name = outcome.method.name
-    for error in outcome.failed.values():
+    for error in failed.values():
         talk.error(error)
-    if outcome.missing:
-        listed = " ".join(outcome.missing)
-        talk.error(f"{name}: nothing found for {len(outcome.missing)} videos of {truth}: {listed}")
-    return not (outcome.missing or outcome.failed)
+    if missing:
+        talk.error(f"{name}: no file for {len(missing)} of the videos of {truth}: {' '.join(missing)}")
+    return not (missing or failed)
+
+
+@evaluate.command()
+@click.argument("segments", type=_FILE)
+@click.option(
+    "--features",
+    type=_FOLDER,
+    required=True,
+    metavar="DIR",
+    help="Features files, found by the video's name.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD|PATH",
+    help="A model to run, by default the user's own default; may be repeated.",
+)
+@click.option(
+    "--scorer",
+    metavar="NAME",
+    help="similarity (dot product) or cosine: the plain vectors of the model's backbone instead.",
+)
+@click.option("--subset", metavar="NAME", help="In YouCook2's JSON: only these videos, as validation.")
+@click.option(
+    "--ranks",
+    type=click.Choice(["fair", "reference"]),
+    default="fair",
+    show_default=True,
+    help="Equal scores come in random order, or count several times as in the published code.",
+)
+@_resamples
+@_seed
+@device_option
+@json_option
+@talk_options
+def retrieval(
+    segments: Path,
+    features: Path,
+    models: tuple[str, ...],
+    scorer: str | None,
+    subset: str | None,
+    ranks: RankRule,
+    resamples: int,
+    seed: int,
+    device: str,
+    as_json: bool,
+    talk: Talk,
+) -> None:
+    """Find the clip that a text describes among all.
+
+    SEGMENTS is YouCook2's JSON or a CSV with the columns video,start,end,text. Of a TAN the dual encoder
+    is read. Each model has three rows: plain, centred (each side's mean taken off) and standardised vectors.
+    Exit code 1 when a video is missing or its file is bad.
+    """
+    from vidalign.aligners.registry import load_aligner
+    from vidalign.batch.device import choose_place
+    from vidalign.cli.eval_text import retrieval_record, retrieval_table
+    from vidalign.cli.output import emit_json, emit_text
+    from vidalign.evaluation.files import features_files
+    from vidalign.evaluation.retrieval import VARIANTS, RetrievalRow, encode, evaluate
+    from vidalign.evaluation.segments import read_segments
+    from vidalign.weights.defaults import default_model
+
+    wanted, files = read_segments(segments, subset), features_files(features)
+    place, rows, complete = choose_place(device).device, [], True
+    for name in models or (default_model(),):
+        aligner = load_aligner(name, scorer=scorer, device=place)
+        with talk.progress(name, total=len({s.video for s in wanted}), unit="videos") as meter:
+            encoded = encode(aligner, wanted, files, progress=_noting(meter))
+        complete &= _tell_left_out(name, encoded.missing, encoded.failed, segments, talk)
+        for variant in VARIANTS:
+            metrics = evaluate(encoded, variant, ranks, resamples=resamples, seed=seed)
+            rows.append(RetrievalRow(name, aligner.spec.scorer, variant, ranks, encoded, metrics))
+            if as_json:
+                emit_json(retrieval_record(rows[-1]))
+    if not as_json:
+        emit_text(retrieval_table(rows))
+    if not complete:
+        raise SystemExit(1)

@@ -16,25 +16,40 @@ from rich.table import Table
 from vidalign.evaluation.bootstrap import Estimate
 from vidalign.evaluation.contest import Outcome
 from vidalign.evaluation.report import Report
+from vidalign.evaluation.retrieval import RetrievalRow
 
 WIDE = 160
 """Columns of a table that goes to a file."""
 
-_COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "recall": ("R@1 %", lambda value: f"{100 * value:.1f}"),
-    "auc": ("ROC-AUC %", lambda value: f"{100 * value:.1f}"),
-    "average_precision": ("AP %", lambda value: f"{100 * value:.1f}"),
-    "timing_error": ("error s", lambda value: f"{value:.1f}"),
-    "iou": ("IoU", lambda value: f"{value:.3f}"),
-    "calibration_error": ("ECE", lambda value: f"{value:.3f}"),
+Shown = Callable[[float], str]
+"""How a number is written."""
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+_ALIGN_COLUMNS: dict[str, tuple[str, Shown]] = {
+    "recall": ("R@1 %", _percent),
+    "auc": ("ROC-AUC %", _percent),
+    "average_precision": ("AP %", _percent),
+    "timing_error": ("error s", "{:.1f}".format),
+    "iou": ("IoU", "{:.3f}".format),
+    "calibration_error": ("ECE", "{:.3f}".format),
+}
+_RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
+    "recall_1": ("R@1 %", _percent),
+    "recall_5": ("R@5 %", _percent),
+    "recall_10": ("R@10 %", _percent),
+    "median_rank": ("median rank", "{:g}".format),
 }
 
 
 def align_table(reports: Sequence[Report]) -> str:
     """One row a method; each number with its 95 % interval below it."""
-    table = _table("method", "windows", "videos", "sentences", *(head for head, _ in _COLUMNS.values()))
+    table = _table("method", "windows", "videos", "sentences", *(head for head, _ in _ALIGN_COLUMNS.values()))
     for made in reports:
-        numbers = [_cell(made.metrics[name], shown) for name, (_, shown) in _COLUMNS.items()]
+        numbers = [_cell(made.metrics[name], shown) for name, (_, shown) in _ALIGN_COLUMNS.items()]
         counts = f"{made.sentences}\n({made.alignable} alignable)"
         table.add_row(made.method.name, _windows(made), str(made.videos), counts, *numbers)
     return drawn(table)
@@ -55,6 +70,31 @@ def align_record(made: Report, outcome: Outcome) -> dict[str, Any]:
         **{name: estimate_record(value) for name, value in made.metrics.items()},
         "missing": list(outcome.missing),
         "failed": {video: str(error) for video, error in outcome.failed.items()},
+    }
+
+
+def retrieval_table(rows: Sequence[RetrievalRow]) -> str:
+    """One row a model and variant; each number with its 95 % interval below it."""
+    table = _table("model", "vectors", "segments", *(head for head, _ in _RETRIEVAL_COLUMNS.values()))
+    for row in rows:
+        numbers = [_cell(row.metrics[name], shown) for name, (_, shown) in _RETRIEVAL_COLUMNS.items()]
+        table.add_row(f"{row.model}\n({row.scorer})", row.variant, str(len(row.encoded.segments)), *numbers)
+    return drawn(table)
+
+
+def retrieval_record(row: RetrievalRow) -> dict[str, Any]:
+    """A row as a JSON value."""
+    encoded = row.encoded
+    return {
+        "model": row.model,
+        "scorer": row.scorer,
+        "variant": row.variant,
+        "ranks": row.ranks,
+        "videos": len({segment.video for segment in encoded.segments}),
+        "segments": len(encoded.segments),
+        **{name: estimate_record(value) for name, value in row.metrics.items()},
+        "missing": list(encoded.missing),
+        "failed": {video: str(error) for video, error in encoded.failed.items()},
     }
 
 
@@ -80,7 +120,7 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _cell(found: Estimate, shown: Callable[[float], str]) -> str:
+def _cell(found: Estimate, shown: Shown) -> str:
     if math.isnan(found.value):
         return "-"
     if math.isnan(found.low):

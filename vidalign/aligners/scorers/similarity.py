@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
@@ -17,6 +18,7 @@ from vidalign.backbones.s3d import S3D
 from vidalign.errors import DataError
 from vidalign.types import Features, Sentence
 
+TEXT_BATCH = 256
 SimilarityScore = Literal["dot", "cosine"]
 
 
@@ -43,11 +45,9 @@ class SimilarityScorer:
 
     def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
         """Every sentence against every clip; the windowing plays no part."""
-        ids, _ = self.tokenizer([s.text for s in sentences])
         with torch.inference_mode():
-            clips = torch.tensor(features.features, dtype=torch.float32).to(self.device)
-            video = self._video_embedding(clips)
-            text = self.model.text_module(torch.from_numpy(ids).to(self.device))
+            video = self._video_embedding(torch.tensor(features.features, dtype=torch.float32))
+            text = self._text_embedding([s.text for s in sentences])
             if self.score_name == "cosine":
                 video, text = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
             similarity = (text @ video.T).float().cpu().numpy()
@@ -69,8 +69,27 @@ class SimilarityScorer:
             seen[window.sentences, window.start : window.stop] = True
         return replace(scores, similarity=np.where(seen, scores.similarity, np.float32("nan")))
 
+    def embed_seconds(self, windows: NDArray[np.floating], stretch: int | None = None) -> NDArray[np.float32]:
+        """Features (B, T, D) -> vectors (B, T, C); nothing around a second plays a part."""
+        with torch.inference_mode():
+            embedded = self._video_embedding(torch.tensor(windows, dtype=torch.float32))
+        return np.asarray(embedded.cpu().numpy(), dtype=np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts -> vectors (K, C)."""
+        with torch.inference_mode():
+            parts = [
+                self._text_embedding(texts[i : i + TEXT_BATCH]) for i in range(0, len(texts), TEXT_BATCH)
+            ]
+        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+
+    def _text_embedding(self, texts: Sequence[str]) -> torch.Tensor:
+        ids, _ = self.tokenizer(texts)
+        embedded: torch.Tensor = self.model.text_module(torch.from_numpy(ids).to(self.device))
+        return embedded
+
     def _video_embedding(self, clips: torch.Tensor) -> torch.Tensor:
-        width = clips.shape[1]
+        clips, width = clips.to(self.device), clips.shape[-1]
         if width == self.model.layers["video_embedding"]:
             return clips
         if width == self.model.layers["mixed_5c"]:

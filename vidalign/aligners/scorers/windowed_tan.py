@@ -86,6 +86,19 @@ class TanScorer:
                 head_mean = (logit_sum / logit_count).astype(np.float32)
         return Scores(stitcher.mean(), head_mean, {"mode": "windows"})
 
+    def embed_seconds(self, windows: NDArray[np.floating], stretch: int | None = None) -> NDArray[np.float32]:
+        """Features (B, T, D) -> the dual encoder's last stage (B, T, C)."""
+        with torch.inference_mode():
+            clips = torch.tensor(windows, dtype=torch.float32).to(self.device)
+            stages = self.model.encode_video(self.model.project_video(clips), None, stretch)
+        return np.asarray(stages[:, -1].cpu().numpy(), dtype=np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts -> what the dual encoder compares seconds with (K, C)."""
+        with torch.inference_mode():
+            tokens = self.model.project_text(self._embed(texts))
+        return np.asarray(tokens.cpu().numpy(), dtype=np.float32)
+
     def _check(self, features: Features, sentences: int) -> None:
         wanted = self.model.video_pre_proj.in_features
         if features.features.shape[1] != wanted:

@@ -1,0 +1,156 @@
+"""`vidalign eval` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import Run, made_features, write_vtt
+from vidalign.store.features import write_features
+
+TEXTS = ("stir the egg", "put the red bowl", "cut", "whisk water")
+
+
+@pytest.fixture
+def world(tiny: Path, tmp_path: Path) -> Path:
+    """Two videos of 60 s: features, subtitles and truth.json."""
+    truth = {}
+    for seed, name in enumerate(("one", "two")):
+        write_features(
+            tmp_path / "features" / f"{name}.h5", made_features(60, seed=seed, video=f"{name}.mp4")
+        )
+        write_vtt(tmp_path / "subtitles" / f"{name}.vtt", *TEXTS, step=12.0)
+        rows = [[k % 2, 12.0 * k + 3, 12.0 * k + 9, text] for k, text in enumerate(TEXTS)]
+        truth[name] = rows
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    return tmp_path
+
+
+def rows_of(out: str) -> dict[str, dict[str, object]]:
+    return {row["method"]: row for row in map(json.loads, out.splitlines())}
+
+
+def test_one_table_for_alignments_models_and_baselines(cli: Run, world: Path) -> None:
+    for name in ("one", "two"):
+        code, _, err = cli(
+            *("align", f"{name}.mp4", world / "subtitles" / f"{name}.vtt"),
+            *("--features", world / "features" / f"{name}.h5", "-o", world / "out" / f"{name}.align.h5"),
+        )
+        assert code == 0, err
+    everything = (
+        *("eval", "align", world / "truth.json", "--alignments", world / "out"),
+        *("--model", "mini", "--features", world / "features", "--subtitles", world / "subtitles"),
+        *("--baseline", "times", "--baseline", "uniform", "--baseline", "similarity", "--resamples", "20"),
+    )
+    code, out, err = cli(*everything)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert "R@1 %" in lines[1] and "ROC-AUC %" in lines[1] and "ECE" in lines[1]
+    code, out, err = cli(*everything, "--json")
+    assert code == 0
+    rows = rows_of(out)
+    assert list(rows) == ["times", "uniform", "similarity of mini", str(world / "out"), "mini"]
+    times = rows["times"]
+    assert (times["videos"], times["sentences"], times["alignable"]) == (2, 8, 4)
+    assert times["recall"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert times["auc"] == {"value": None, "low": None, "high": None}
+    assert times["kind"] == "baseline" and rows["mini"]["kind"] == "model"
+    assert (rows["mini"]["windowing"], rows["mini"]["encoders"]) == ("overlap", "both")
+    assert rows["mini"]["missing"] == [] and rows["mini"]["failed"] == {}
+    assert cli(*everything, "--json")[1] == out
+    files = sorted((world / "out").iterdir())
+    code, out, _ = cli("eval", "align", world / "truth.json", "--alignments", *files, "--json")
+    assert code == 0 and rows_of(out)["alignment files"]["recall"] != times["recall"]
+
+
+def test_the_protocol_and_its_options_reach_the_model(cli: Run, world: Path) -> None:
+    base = (
+        "eval",
+        "align",
+        world / "truth.json",
+        "--model",
+        "mini",
+        "--features",
+        world / "features",
+        "--json",
+    )
+    found = {}
+    for options in ((), ("--protocol", "nsva"), ("--protocol", "norton"), ("--encoders", "dual")):
+        code, out, err = cli(*base, "--resamples", "0", *options)
+        assert code == 0, err
+        found[options] = json.loads(out)
+    told = [(row["protocol"], row["windowing"], row["encoders"]) for row in found.values()]
+    assert told == [
+        ("tan", "overlap", "both"),
+        ("nsva", "global", "joint"),
+        ("norton", "overlap", "both"),
+        ("tan", "overlap", "dual"),
+    ]
+    errors = [row["timing_error"]["value"] for row in found.values()]
+    assert len(set(errors)) == len(errors)
+    assert found["--encoders", "dual"]["calibration_error"]["value"] is None
+
+
+def test_missing_and_bad_videos_are_named(cli: Run, world: Path) -> None:
+    (world / "features" / "two.h5").unlink()
+    base = ("eval", "align", world / "truth.json", "--model", "mini", "--features", world / "features")
+    code, out, err = cli(*base, "--json", "--resamples", "0")
+    assert code == 1
+    assert err.strip().endswith("truth.json: two") and "no file for 1 of the videos" in err
+    assert (json.loads(out)["videos"], json.loads(out)["missing"]) == (1, ["two"])
+    write_features(world / "features" / "two.h5", made_features(60, backbone="other"))
+    code, out, err = cli(*base, "--json", "--resamples", "0")
+    assert code == 1 and "mini, two: the features come from backbone other" in err
+    assert list(json.loads(out)["failed"]) == ["two"]
+    (world / "features" / "one.h5").unlink()
+    code, out, err = cli(*base)
+    assert code == 1 and len(err.splitlines()) == 2
+    assert " - " in out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "nothing to evaluate"),
+        (("--model", "mini"), "--model needs features"),
+        (("--baseline", "similarity"), "--baseline similarity needs features"),
+        (("--baseline", "times"), "--baseline times needs subtitles"),
+        (("--baseline", "uniform"), "--baseline uniform needs the lengths"),
+        (("--model", "nonsense", "--features", "."), "unknown model 'nonsense'"),
+    ],
+)
+def test_what_is_not_given_is_said_in_one_line(
+    options: tuple[str, ...], told: str, cli: Run, world: Path
+) -> None:
+    code, out, err = cli("eval", "align", world / "truth.json", *options)
+    assert (code, out) == (2, "")
+    assert told in err and len(err.splitlines()) == 1
+
+
+def test_a_file_that_is_no_truth(cli: Run, world: Path) -> None:
+    bad = world / "subtitles" / "one.vtt"
+    code, out, err = cli("eval", "align", bad, "--baseline", "uniform", "--features", world / "features")
+    assert (code, out) == (1, "")
+    assert "is not JSON" in err and len(err.splitlines()) == 1
+
+
+def test_retrieval(cli: Run, world: Path) -> None:
+    lines = [f"{name},{12 * k},{12 * k + 12},{t}" for name in ("one", "two") for k, t in enumerate(TEXTS)]
+    (world / "list.csv").write_text("\n".join(["video,start,end,text", *lines]))
+    base = ("eval", "retrieval", world / "list.csv", "--features", world / "features", "--resamples", "20")
+    code, out, err = cli(*base)
+    assert (code, err) == (0, "")
+    assert "median rank" in out and "standardised" in out
+    code, out, _ = cli(*base, "--json", "--ranks", "reference", "--scorer", "similarity")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["variant"] for row in rows] == ["plain", "centred", "standardised"]
+    assert {row["scorer"] for row in rows} == {"similarity"} and {row["ranks"] for row in rows} == {
+        "reference"
+    }
+    assert all(row["segments"] == 8 and 1 <= row["median_rank"]["value"] <= 8 for row in rows)
+    (world / "list.csv").write_text("\n".join(["video,start,end,text", *lines, "three,0,5,cut"]))
+    code, out, err = cli(*base, "--json")
+    assert code == 1 and err.strip().endswith("list.csv: three")
+    assert json.loads(out.splitlines()[0])["missing"] == ["three"]
