@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from vidalign.backbones.s3d import S3D
 from vidalign.errors import ConfigError
 from vidalign.training.losses.milnce import mil_nce
 from vidalign.training.objectives.milnce import MilNceObjective, MilNceOptions, ease_start
+from vidalign.training.tasks.heldout import held_out_losses
 from vidalign.weights.recipes import get_recipe
 
 RECIPE = get_recipe("mini-8fps")
@@ -120,6 +122,26 @@ def test_an_eased_start_opens_rectifiers() -> None:
     temporal = eased.conv_2c.conv2.weight
     identity = torch.nn.init.dirac_(torch.empty_like(temporal))
     assert (temporal - identity).std() < 0.2 / temporal.shape[1] ** 0.5
+
+
+def test_held_out_losses_are_means_over_clips_however_many_an_item_has() -> None:
+    class Pairs:
+        """Items of two clips each."""
+
+        def __len__(self) -> int:
+            return 3
+
+        def item(self, epoch: int, index: int) -> float:
+            return float(index)
+
+        def collate(self, items: Sequence[float]) -> dict[str, torch.Tensor]:
+            return {"value": torch.tensor(items).repeat_interleave(2)}
+
+    class Mean(torch.nn.Linear):
+        def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            return {"loss": batch["value"].mean()}
+
+    assert held_out_losses(Mean(1, 1), Pairs(), batch=2) == {"loss": 1.0}
 
 
 def test_a_temperature_of_zero_is_refused() -> None:

@@ -31,11 +31,13 @@ def held_out_losses(objective: nn.Module, data: TrainingSet[Any], batch: int) ->
     """Means of the losses over a data set as its epoch 0 has it, weighted by the size of the batches."""
     device = next(objective.parameters()).device
     sums: dict[str, float] = defaultdict(float)
+    total = 0
     for part in fixed_batches(data, batch):
         count = len(next(iter(part.values())))
+        total += count
         for name, value in objective(to_device(part, device)).items():
             sums[name] += float(value) * count
-    return {name: value / len(data) for name, value in sums.items()}
+    return {name: value / total for name, value in sums.items()}
 
 
 @dataclass(frozen=True, slots=True)
