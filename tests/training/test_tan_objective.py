@@ -78,6 +78,20 @@ def test_whatever_is_trainable_gets_a_gradient(way: str, batch: dict[str, Tensor
     assert reached
 
 
+@pytest.mark.parametrize("way", ["init", "dual", "cotrain"])
+def test_without_video_layers_the_dual_encoder_is_the_plain_similarity(
+    way: str, batch: dict[str, Tensor]
+) -> None:
+    bare = network(video_layers=0)
+    objective = TanObjective(bare, TanOptions(**WAYS[way]))
+    objective(batch)["loss"].backward()
+    reached = {name for name, p in objective.named_parameters() if p.grad is not None}
+    assert reached == {name for name, p in objective.named_parameters() if p.requires_grad}
+    dual = bare(batch["video"], torch.randn(3, SENTENCES, 8), encoders="dual")["dual_feature_video"]
+    alone = torch.nn.functional.normalize(bare.project_video(batch["video"][:, 5]), dim=-1)
+    assert torch.allclose(dual[:, 0, 5], alone, atol=1e-6)
+
+
 @pytest.mark.parametrize("way", ["init", "inside windows", "cotrain", "joint"])
 def test_it_learns(way: str, batch: dict[str, Tensor]) -> None:
     objective = TanObjective(network(), TanOptions(**{**WAYS[way], "random_start": False}))

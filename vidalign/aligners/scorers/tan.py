@@ -111,7 +111,8 @@ class TAN(nn.Module):
     """Dual and joint encoders over one video feature a second and one vector a sentence.
 
     `text`: word2vec (512-d) or bert (768-d). `head`: the alignability head, which needs at least
-    three joint layers. Positions start at row 0 unless `starts` says otherwise, as training may.
+    three joint layers. With `video_layers` 0 the dual encoder is the bare similarity of projected clips and
+    sentences, as MIL-NCE's. Positions start at row 0 unless `starts` says otherwise, as training may.
     """
 
     def __init__(
@@ -131,10 +132,8 @@ class TAN(nn.Module):
         text_positions: bool = False,
     ) -> None:
         super().__init__()
-        if min(video_layers, joint_layers) < 1 or (head and joint_layers <= HEAD_STAGE):
-            raise ValueError(
-                f"TAN needs at least one layer each, and {HEAD_STAGE + 1} joint ones for its head"
-            )
+        if video_layers < 0 or joint_layers < 1 or (head and joint_layers <= HEAD_STAGE):
+            raise ValueError(f"TAN needs a joint layer, and {HEAD_STAGE + 1} of them for its head")
         self.text_positions = text_positions
         self.bert: Word2VecText | BertText
         if text == "bert":
@@ -203,7 +202,9 @@ class TAN(nn.Module):
         interpolate_from: int | None = None,
         start: int = 0,
     ) -> Tensor:
-        """Projected video tokens (B, T, C) -> dual stages (B, L, T, C)."""
+        """Projected video tokens (B, T, C) -> dual stages (B, L, T, C); without layers the tokens (L = 1)."""
+        if not len(self.video_temporal_encoder.resblocks):
+            return tokens[:, None]
         x = tokens + self.positions(self.temporal_pos_embed, tokens.shape[1], interpolate_from, start)
         stages: Tensor = self.video_temporal_encoder(x, mask, self.ln_video_post_enc)
         return stages

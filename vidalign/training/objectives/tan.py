@@ -99,6 +99,10 @@ def _freeze(network: TAN, options: TanOptions) -> None:
         unused += [part for part in network.bert.modules() if isinstance(part, nn.Embedding)]
     if options.encoders == "dual":
         unused += [network.joint_temporal_encoder, network.ln_joint_post_enc]
+    if not len(network.video_temporal_encoder.resblocks):
+        unused.append(network.ln_video_post_enc)
+        if options.encoders == "dual":
+            unused += [network.temporal_pos_embed, network.ln_position_init]
     if options.encoders == "joint":
         unused += [network.video_temporal_encoder, network.ln_video_post_enc]
     if options.policy == "bce":

@@ -22,7 +22,8 @@ from vidalign.weights.cards import ModelCard, backbone_of, get_card
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
     """The network. With a warm start, fields left at None are as wide as the backbone's towers; without, the
-    published widths. `head` counts where it is trained."""
+    published widths. `head` counts where it is trained. Without video_layers the dual encoder is the plain
+    similarity of the towers."""
 
     width: int | None = None
     heads: int = 8
@@ -37,7 +38,7 @@ class NetworkOptions:
     def __post_init__(self) -> None:
         for name in ("width", "heads", "video_layers", "joint_layers", "text_dim", "word_dim", "text_hidden"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and value < (name != "video_layers"):
                 raise ConfigError(f"{name} must be above 0, not {value}")
         if self.width is not None and self.width % self.heads:
             raise ConfigError(f"width {self.width} is no multiple of heads {self.heads}")
