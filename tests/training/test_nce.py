@@ -32,6 +32,12 @@ def test_positive_seconds_are_the_references(golden: Path) -> None:
     assert found.mT.int().tolist() == data["positive_mask_B_N_T"]
 
 
+def test_padding_is_never_positive() -> None:
+    seconds, sentences = torch.tensor([[True, True, False]]), torch.tensor([[True, False]])
+    found = positive_seconds(torch.zeros(1, 2), torch.full((1, 2), 9.0), seconds, sentences)
+    assert found[0].tolist() == [[True, False], [True, False], [False, False]]
+
+
 def test_a_window_worked_by_hand() -> None:
     scores = torch.tensor([[1.0, 0.0], [2.0, 3.0], [0.0, 1.0]])
     positive = torch.tensor([[True, False], [True, False], [False, False]])
