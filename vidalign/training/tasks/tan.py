@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.tokens import Tokenizer
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, DataError
 from vidalign.training.data.tan import TanData, TanSets, load_tan_sets
 from vidalign.training.data.windows import TanWindows
 from vidalign.training.jobs import Run, Split
@@ -28,6 +29,8 @@ from vidalign.training.tasks.heldout import KnownTruth, TruthOptions, device_of,
 from vidalign.training.tasks.start import LaterStart, NetworkOptions, NewStart, Start
 from vidalign.training.tasks.words import FROM_SUBTITLES, choose_words
 from vidalign.weights.cards import AlignerSpec, Calibration
+
+_LOG = logging.getLogger("vidalign.training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,8 @@ class TanJob:
 
     def write_model(self, objective: Any, folder: Path) -> None:
         """A model folder for `align --model`, with a calibration where the truth is given."""
-        calibration = None
-        if self._truth is not None and self._truth.options.calibrate:
-            calibration = self._truth.calibration(self._scorer(objective))
         options, source = self.settings.model, self._source
-        card = aligner_card(options, self._spec(calibration), notes=self._notes())
+        card = aligner_card(options, self._spec(self._calibration(objective)), notes=self._notes())
         weights = self._trained(objective).state_dict()
         write_model_folder(
             folder, card, {"aligner": weights}, self._start.words, precision=options.precision, source=source
@@ -164,6 +164,16 @@ class TanJob:
             calibration=calibration,
             text=self._start.text,
         )
+
+    def _calibration(self, objective: TanObjective) -> Calibration | None:
+        """Fitted where the truth is given; where it does not tell enough, the model is written without."""
+        if self._truth is None or not self._truth.options.calibrate:
+            return None
+        try:
+            return self._truth.calibration(self._scorer(objective))
+        except DataError as error:
+            _LOG.warning("the model is not calibrated: %s", error)
+            return None
 
     def _notes(self) -> tuple[str, ...]:
         loss = self.settings.loss

@@ -1,0 +1,60 @@
+"""The optimiser's groups and the schedule."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from vidalign.training.config import OptimizerOptions
+from vidalign.training.optim import learning_rate, make_optimizer
+
+
+class Network(nn.Module):
+    """A norm at the top and one inside, as TAN has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ln_top = nn.LayerNorm(3)
+        self.block = nn.ModuleDict({"ln_1": nn.LayerNorm(3), "fc": nn.Linear(3, 2)})
+
+
+@pytest.mark.parametrize(
+    ("quirks", "spared"),
+    [
+        (
+            "corrected",
+            {"ln_top.weight", "ln_top.bias", "block.ln_1.weight", "block.ln_1.bias", "block.fc.bias"},
+        ),
+        ("reference", {"ln_top.bias", "block.ln_1.weight", "block.ln_1.bias", "block.fc.bias"}),
+    ],
+)
+def test_the_reference_decays_the_norms_at_the_top(quirks: str, spared: set[str]) -> None:
+    parameters = dict(Network().named_parameters())
+    options = OptimizerOptions(weight_decay=0.1, quirks=quirks)  # type: ignore[arg-type]
+    decayed, others = make_optimizer(parameters, options).param_groups
+    assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    names = {id(value): name for name, value in parameters.items()}
+    assert {names[id(value)] for value in others["params"]} == spared
+    assert len(decayed["params"]) + len(others["params"]) == len(parameters)
+
+
+def test_warm_up_then_cosine() -> None:
+    options = OptimizerOptions(learning_rate=2.0, warmup=4)
+    rates = [learning_rate(step, 12, options) for step in range(12)]
+    assert rates[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
+    assert rates[8] == pytest.approx(1.0)
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert learning_rate(12, 12, options) == pytest.approx(0.0)
+
+
+def test_the_end_may_be_above_zero_and_the_rate_constant() -> None:
+    assert learning_rate(10, 10, OptimizerOptions(learning_rate=2.0, warmup=0, final=0.1)) == pytest.approx(
+        0.2
+    )
+    constant = OptimizerOptions(learning_rate=2.0, warmup=2, schedule="constant")
+    assert [learning_rate(step, 9, constant) for step in (0, 1, 2, 8)] == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_a_warm_up_longer_than_the_run_is_no_error() -> None:
+    options = OptimizerOptions(learning_rate=1.0, warmup=100)
+    assert learning_rate(9, 10, options) == pytest.approx(0.1)
