@@ -206,9 +206,10 @@ print(json.dumps([codes, sorted(sys.modules)]))
         ([[name, "--help"] for name in ("extract", "align", "inspect", "models", "synth", "version")], 0),
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
         ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["models", "nonsense"]], 2),
+        ([["eval", "align"], ["eval", "align", "/dev/null"], ["eval", "retrieval", "/dev/null"]], 2),
         ([["extract", "x", "-o", "y", "--dtype", "int8"], ["version", "surplus"]], 2),
     ],
-    ids=["top", "help", "unknown", "missing", "wrong"],
+    ids=["top", "help", "unknown", "missing", "eval", "wrong"],
 )
 def test_help_and_usage_errors_load_nothing_heavy(lines: list[list[str]], code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, json.dumps(lines)]

@@ -19,10 +19,13 @@ from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.windowing import Stitcher, Window, Windowing
 from vidalign.errors import DataError
 from vidalign.evaluation.annotations import TruthRow, read_annotations
+from vidalign.evaluation.contest import compete, of_alignments
+from vidalign.evaluation.files import alignment_files
 from vidalign.evaluation.htm_align import PROTOCOLS, Setup, plan, predict, read_scores, score_rows
 from vidalign.evaluation.prediction import judge_rows, pool
 from vidalign.evaluation.report import measure
-from vidalign.types import Features, Sentence
+from vidalign.store.alignments import write_alignment
+from vidalign.types import Alignment, Cue, Features, Sentence
 from vidalign.weights.cards import Calibration
 
 ROWS = tuple(
@@ -102,6 +105,38 @@ def test_the_reference_s_recall_auc_and_scores(case: dict[str, Any], which: str,
     numbers = measure(found)
     assert numbers["recall"] == pytest.approx(wanted["Recall"], abs=1e-12)
     assert numbers["auc"] == pytest.approx(wanted["AUC"], abs=1e-12)
+
+
+@pytest.mark.parity
+def test_the_reference_s_numbers_from_alignment_files(case: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "htm_align.json").write_text(json.dumps(case["annotation"]))
+    truth = read_annotations(tmp_path / "htm_align.json")
+    for video, rows in truth.items():
+        features = made_features(case["feature_lengths"][video], 6)
+        scorer = ClosedForm(video, len(features.features), head=False)
+        scores = score_rows(scorer, features, rows, Setup())
+        write_alignment(tmp_path / f"{video}.align.h5", alignment_of(scores, features, rows))
+    contender = of_alignments("files", alignment_files(tmp_path), PROTOCOLS["tan"])
+    judged = compete(contender, truth, PROTOCOLS["tan"]).judged
+    assert judged is not None
+    numbers, wanted = measure(judged), case["results"]["nohead"]
+    assert numbers["recall"] == pytest.approx(wanted["Recall"], abs=1e-12)
+    assert numbers["auc"] == pytest.approx(wanted["AUC"], abs=1e-12)
+
+
+def alignment_of(scores: Scores, features: Features, rows: Sequence[TruthRow]) -> Alignment:
+    """The file that `align` would write of scores without a head or a calibration."""
+    return Alignment(
+        similarity=scores.similarity,
+        alignability=np.zeros(len(rows), dtype=np.float32),
+        confidence=np.zeros(len(rows), dtype=np.float32),
+        aligned=np.zeros(len(rows), dtype=bool),
+        segments=np.full((len(rows), 2), np.nan),
+        times=features.times,
+        sentences=tuple(Sentence(row.text, row.start, row.end, k, k) for k, row in enumerate(rows)),
+        cues=tuple(Cue(0, 1, row.text, row.text) for row in rows),
+        alignability_kind="rank",
+    )
 
 
 def test_protocols_differ_in_windows_intervals_and_videos() -> None:
