@@ -12,6 +12,7 @@ from vidalign.training.losses.agreement import (
     agree,
     best_boxes,
     one_sentence_a_second,
+    propose,
     sentence_shares,
 )
 
@@ -111,6 +112,10 @@ def test_quirk_padded_seconds_may_win() -> None:
     shares = sentence_shares(own.mT, seconds, sentences, AgreementRules())
     assert shares[0, 2].argmax() < 4
     assert not shares[0, :, 4:].any()
+    durations = torch.full((1, 3), 2)
+    published = propose(own.mT, durations, seconds, sentences, AgreementRules(padded_seconds="reference"))
+    assert published.label[0, 2, 4:].any()
+    assert published.score[0, 2] < published.score[0, :2].min() - 1e4
     before = spoken((0, 2), (2, 4), (1, 3)) & seconds[:, :, None]
     target = {
         quirk: agree(own, own, before, seconds, sentences, AgreementRules(padded_seconds=quirk)).target
