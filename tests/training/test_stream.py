@@ -10,7 +10,7 @@ import torch
 
 from tests.training.toy import Points, ToyPoints
 from vidalign.training.distributed import Ranks
-from vidalign.training.stream import BatchKeys, Key, fixed_batches, make_loader
+from vidalign.training.stream import BatchKeys, Key, fixed_batches, open_batches
 
 
 def keys(
@@ -50,7 +50,7 @@ def test_a_batch_may_be_larger_than_an_epoch() -> None:
 def test_batches_do_not_depend_on_the_number_of_workers(workers: int) -> None:
     data = ToyPoints(Points(), seed=3)
     order = BatchKeys(len(data), 4, 3, Ranks(), range(2, 8))
-    batches = list(make_loader(data, order, workers, torch.device("cpu")))
+    batches = list(open_batches(data, order, workers, torch.device("cpu")))
     expected = [data.collate([data.item(*key) for key in part]) for part in order]
     assert len(batches) == 6
     for mine, theirs in zip(batches, expected, strict=True):

@@ -59,12 +59,17 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def first_goes_ahead(ranks: Ranks) -> Iterator[None]:
-    """The first process runs the body before the others, so that they find what it made on disk."""
+    """The first process runs the body before the others, so that they find what it made on disk.
+
+    Where it fails there, the others run into the same error instead of waiting.
+    """
     if ranks.world > 1 and not ranks.first:
         distributed.barrier()
-    yield
-    if ranks.world > 1 and ranks.first:
-        distributed.barrier()
+    try:
+        yield
+    finally:
+        if ranks.world > 1 and ranks.first:
+            distributed.barrier()
 
 
 def wrapped(objective: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:

@@ -25,7 +25,7 @@ from vidalign.training.jobs import Batch, Job, Objective, TrainingSet
 from vidalign.training.journal import Journal
 from vidalign.training.meter import LossMeter
 from vidalign.training.optim import learning_rate, make_optimizer
-from vidalign.training.stream import BatchKeys, make_loader, to_device
+from vidalign.training.stream import BatchKeys, open_batches, to_device
 
 _LOG = logging.getLogger("vidalign.training")
 _AGREE_EVERY = 10
@@ -122,7 +122,7 @@ class Loop:
         keys = BatchKeys(
             len(data), options.batch, self.config.common.seed, self.place.ranks, todo, options.accumulate
         )
-        return iter(make_loader(data, keys, options.workers, self.place.device))
+        return open_batches(data, keys, options.workers, self.place.device)
 
     def _step(self, step: int, steps: int, batches: Iterator[Batch], clock: _Clock) -> None:
         rate = learning_rate(step, steps, self.config.common.optimizer)
@@ -140,7 +140,7 @@ class Loop:
                     losses = self.module(batch)
                 self.scaler.scale(losses["loss"] / parts).backward()
             found.append(losses)
-        named = {name: torch.stack([losses[name] for losses in found]).mean() for name in found[0]}
+        named = _means(found)
         if self.options.clip_grad:
             self.scaler.unscale_(self.optimizer)
             named["grad_norm"] = nn.utils.clip_grad_norm_(self.parameters, self.options.clip_grad)
@@ -283,6 +283,13 @@ class _Clock:
         now = time.monotonic()
         self._lap, spent = now, now - self._lap
         return spent
+
+
+def _means(found: list[Batch]) -> Batch:
+    """The means of the parts of a step."""
+    if len(found) == 1:
+        return dict(found[0])
+    return {name: torch.stack([losses[name].detach() for losses in found]).mean() for name in found[0]}
 
 
 def _seed_of(seed: int, step: int, rank: int) -> int:

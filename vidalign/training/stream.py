@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -57,12 +59,13 @@ class _Keyed(Dataset[Any]):
         return self.data.item(*key)
 
 
-def make_loader(
+def open_batches(
     data: TrainingSet[Any], keys: BatchKeys, workers: int, device: torch.device
-) -> DataLoader[Any]:
+) -> Iterator[Batch]:
     """Batches in the order of `keys`, made by `workers` processes (0: by this one)."""
     collate: Any = data.collate
-    return DataLoader(
+    forked = workers and sys.platform == "linux"
+    loader: DataLoader[Any] = DataLoader(
         _Keyed(data),
         batch_sampler=keys,
         collate_fn=collate,
@@ -70,8 +73,11 @@ def make_loader(
         worker_init_fn=_leave_signals_to_the_parent,
         prefetch_factor=4 if workers else None,
         pin_memory=device.type == "cuda",
-        multiprocessing_context="fork" if workers else None,
+        multiprocessing_context="fork" if forked else None,
     )
+    with warnings.catch_warnings():  # of threads that may hold a lock; torch's own hold none
+        warnings.filterwarnings("ignore", ".*use of fork.*", DeprecationWarning)
+        return iter(loader)
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
