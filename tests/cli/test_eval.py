@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.model_folders import aligner_folder, backbone_folder
 from tests.tiny import Run, made_features, write_vtt
 from vidalign.store.features import write_features
+from vidalign.training.product import FeatureSource
+from vidalign.weights.recipes import get_recipe
 
 TEXTS = ("stir the egg", "put the red bowl", "cut", "whisk water")
 
@@ -91,6 +94,20 @@ def test_the_protocol_and_its_options_reach_the_model(cli: Run, world: Path) -> 
     errors = [row["timing_error"]["value"] for row in found.values()]
     assert len(set(errors)) == len(errors)
     assert found["--encoders", "dual"]["calibration_error"]["value"] is None
+
+
+def test_a_model_folder_beside_a_card(cli: Run, world: Path) -> None:
+    source = FeatureSource(backbone_folder(world / "s3d"), get_recipe("mini-8fps"), copied=True)
+    aligner_folder(world / "tan", source)
+    for name in ("one", "two"):
+        features = made_features(60, 50, backbone="own-s3d", recipe=source.recipe)
+        write_features(world / "own" / f"{name}.h5", features)
+    base = ("eval", "align", world / "truth.json", "--features", world / "own", "--json", "--resamples", "0")
+    code, out, err = cli(*base, "--model", world / "tan", "--baseline", "similarity")
+    assert code == 0, err
+    assert list(rows_of(out)) == ["similarity of own-s3d", str(world / "tan")]
+    code, out, err = cli(*base, "--model", "mini")
+    assert code == 1 and "the features come from backbone own-s3d" in err
 
 
 def test_missing_and_bad_videos_are_named(cli: Run, world: Path) -> None:
