@@ -128,6 +128,19 @@ def test_sentences_that_end_after_the_video_are_dropped() -> None:
         video([(95.0, 100.0, "w2"), (5.0, 5.2, "w3"), (7.0, 9.0, "what")], 100)
 
 
+def test_sentences_that_nothing_shows_have_no_positive_second(tmp_path: Path) -> None:
+    path = tmp_path / "truth.json"
+    path.write_text('{"v": [[1, 3, 6, "w1"], [0, 4.0, 8.0, "w2"], [1, 9, 12, "w3"]]}')
+    said = Captions(path).of("v")
+    rows = HeldRows(np.zeros((30, 3), np.float32))
+    made = tan_video("v", rows, make_spoken(said, TOKENS), WindowOptions())
+    drawn = windows(made).item(0, 0)
+    assert drawn.tokens[:, 0].tolist() == [1, 2, 3]
+    assert drawn.times.tolist() == [[3, 6], [4, 4], [9, 12]]
+    again = windows(made).item(0, 0)
+    assert again.times.tolist() == drawn.times.tolist()
+
+
 def test_items_are_functions_of_seed_epoch_and_index() -> None:
     made = [video(every(30), 160), video(every(38, lasting=4), 200)]
     data = TanWindows(made, WindowOptions(per_video=3), TOKENS, seed=5)

@@ -94,6 +94,7 @@ class TanWindows:
         start, chosen, times = self._draw(random, video)
         length = video.rows.seconds
         spoken = video.spoken if len(chosen) else self._nothing
+        times[~spoken.shown[chosen], 1] = times[~spoken.shown[chosen], 0]
         if not len(chosen):
             start, chosen, times = 0, np.zeros(1, np.int64), np.array([[0, self.options.seq_len]])
         return Window(
