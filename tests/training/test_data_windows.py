@@ -206,7 +206,7 @@ def test_captions_of_many_videos_are_read_once(tmp_path: Path) -> None:
         ' "b": {"text": [], "start": [], "end": []}}'
     )
     captions = Captions(path)
-    assert captions.of("a") == [(1.0, 2.0, "x"), (2.5, 3.0, "y")]
+    assert [said[:3] for said in captions.of("a")] == [(1.0, 2.0, "x"), (2.5, 3.0, "y")]
     assert captions.of("b") == []
     assert "c" not in captions
 
