@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from vidalign.cli.main import COMMANDS
+
 PACKAGE = Path(__file__).parent.parent / "vidalign"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ROOMS = {
@@ -203,7 +205,7 @@ print(json.dumps([codes, sorted(sys.modules)]))
     ("lines", "code"),
     [
         ([["--help"], ["--version"], []], 0),
-        ([[name, "--help"] for name in ("extract", "align", "inspect", "models", "synth", "train", "version")], 0),
+        ([[name, "--help"] for name in COMMANDS], 0),
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
         ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["models", "nonsense"]], 2),
         ([["eval", "align"], ["eval", "align", "/dev/null"], ["eval", "retrieval", "/dev/null"]], 2),
