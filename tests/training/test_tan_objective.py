@@ -19,6 +19,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "dual": {"encoders": "dual"},
     "joint": {"encoders": "joint", "head": 1},
     "inside windows": {"negatives": "video"},
+    "split negatives": {"negatives": "split"},
     "cotrain": {"stage": "cotrain"},
     "cotrain u": {"stage": "cotrain", "agreement": "u", "loss_threshold": 0},
     "cotrain dual": {"stage": "cotrain", "encoders": "dual"},
@@ -76,6 +77,18 @@ def test_whatever_is_trainable_gets_a_gradient(way: str, batch: dict[str, Tensor
     reached = {name for name, p in objective.named_parameters() if p.grad is not None}
     assert reached == {name for name, p in objective.named_parameters() if p.requires_grad}
     assert reached
+
+
+def test_split_negatives_are_the_batch_for_dual_and_the_window_for_joint(batch: dict[str, Tensor]) -> None:
+    def losses(negatives: str) -> dict[str, Tensor]:
+        options = TanOptions(negatives=negatives, random_start=False)  # type: ignore[arg-type]
+        return TanObjective(network(), options)(batch)
+
+    whole, inside, split = losses("batch"), losses("video"), losses("split")
+    torch.testing.assert_close(split["loss_dual"], whole["loss_dual"])
+    torch.testing.assert_close(split["loss_joint"], inside["loss_joint"])
+    assert whole["loss_dual"] > inside["loss_dual"]
+    assert whole["loss_joint"] > inside["loss_joint"]
 
 
 @pytest.mark.parametrize("way", ["init", "dual", "cotrain"])

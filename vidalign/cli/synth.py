@@ -11,6 +11,7 @@ from vidalign.cli.options import json_option, overwrite_option, talk_options
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
+    from vidalign.synthetic.generate import Writer
 
 
 @click.command()
@@ -73,10 +74,11 @@ def synth(
     knobs = {} if config is None else read_knobs(config)
     knobs |= {k: v for k, v in (("level", level), ("seconds", seconds)) if v is not None}
     settings = make_settings(knobs, str(config or "synth"))
+    write: Writer = write_video
     if features_only:
-        from vidalign.synthetic.features import write_features_only as write
-    else:
-        write = write_video
+        from vidalign.synthetic.features import write_features_only
+
+        write = write_features_only
     cues = alignable = 0
     with talk.progress("synth", total=videos, unit="videos") as meter:
         for written in generate(folder, videos, seed, settings, write=write, overwrite=overwrite):

@@ -1,176 +1,126 @@
 """Makes the bundled mini model: `python examples/recipes/mini/make.py --work DIR`.
 
-Generates the videos, trains S3D and TAN, calibrates, measures, and writes the shipped files. Every stage
-keeps what it made in the work folder and is not repeated.
+Draws the worlds, trains S3D and TAN with `vidalign train`, fits the rule of features without pictures, and
+writes the shipped files and what they score. Every stage keeps what it made and is not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import re
+import os
+import subprocess
+import sysconfig
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
-from footage import Footage, make_footage
-from measure import baseline_recalls, run, summary
-from torch import Tensor
-from train_aligner import make_track, train_aligner
-from train_backbone import extract_features, train_backbone
+from fit_world import Watched, explained, fit_rule, save_rule
+from measure import report
+from ship import ship
 
 import vidalign
-from vidalign.aligners.registry import TAN_WORDS
-from vidalign.aligners.scorers.tan import TAN
-from vidalign.aligners.scorers.windowed_tan import TanScorer
-from vidalign.aligners.tokens import DictionaryTokens
-from vidalign.backbones.s3d import S3D
-from vidalign.evaluation.calibration import fit_calibration
-from vidalign.synthetic.narration import vocabulary
-from vidalign.text.words import WordTokenizer
-from vidalign.types import Recipe
-from vidalign.weights.recipes import get_recipe
-from vidalign.weights.tensors import load_tensors, save_tensors
+from vidalign.store.features import read_features
+from vidalign.synthetic.features import write_features_only
+from vidalign.synthetic.generate import draw_sample, generate
+from vidalign.synthetic.rule import load_rule
+from vidalign.synthetic.sentences import vocabulary
+from vidalign.synthetic.settings import WorldSettings, make_settings, read_knobs
+from vidalign.synthetic.truth import write_truth
 
-BUNDLED = Path(vidalign.__file__).parent / "weights" / "bundled"
-CARD = BUNDLED.parent / "cards" / "mini.yaml"
+HERE = Path(__file__).parent
+PROGRAM = Path(sysconfig.get_path("scripts")) / "vidalign"
+WATCHED = ("watched-published", "watched-default")
+World = Mapping[str, Any]
+NAME = "mini-remade"
+"""What the models are called before they ship, as `mini` is taken."""
 
 
 def main() -> None:
     """Run all stages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder for videos, frames and checkpoints")
-    parser.add_argument("--output", type=Path, default=BUNDLED, help="folder for the shipped files")
+    parser.add_argument("--work", type=Path, required=True, help="folder for worlds, features and trainings")
+    parser.add_argument("--output", type=Path, help="folder for the shipped files (default: the package)")
     arguments = parser.parse_args()
-    config = yaml.safe_load((Path(__file__).parent / "mini.yaml").read_text("utf-8"))
-    torch.set_num_threads(config["threads"])
+    output = arguments.output.resolve() if arguments.output else None
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    os.chdir(arguments.work)
+    plan = yaml.safe_load((HERE / "mini.yaml").read_text("utf-8"))
     started = time.monotonic()
-    recipe = get_recipe(config["recipe"])
-    worlds = {name: make_footage(arguments.work, parts, recipe) for name, parts in config["worlds"].items()}
-    words = vocabulary()
-    backbone = make_backbone(arguments.work, worlds["train"], words, recipe, config)
-    vectors = {name: cached_features(arguments.work, name, backbone, worlds[name], recipe) for name in worlds}
-    aligner = make_aligner(arguments.work, worlds["train"], vectors["train"], backbone, words, config)
-    ship(arguments.output, backbone, aligner, words)
-    report = score(shipped(aligner), backbone, words, worlds, vectors)
-    if arguments.output == BUNDLED:
-        write_card(CARD, report["calibration"], sorted(BUNDLED.glob("mini-*")))
-    report["minutes"] = round((time.monotonic() - started) / 60, 1)
-    text = json.dumps(report, indent=2)
-    (arguments.work / "report.json").write_text(text + "\n")
-    print(text)
+    np.save("words.npy", np.array(vocabulary()))
+    for name, world in plan["worlds"].items():
+        draw_world(name, world)
+    train("backbone")
+    for name in plan["worlds"]:
+        if name != "footage":
+            vidalign_command("extract", f"worlds/{name}/videos", "-o", f"worlds/{name}/features", *BACKBONE)
+    make_rule(plan["worlds"])
+    narrate(plan["features_only"])
+    train("tan")
+    ship(Path("tan/model"), Path("rule.safetensors"), output or Path(vidalign.__file__).parent)
+    scores = report(Path("worlds"), plan["worlds"], Path("tan/model"), PROGRAM)
+    scores["minutes"] = round((time.monotonic() - started) / 60, 1)
+    Path("report.json").write_text(json.dumps(scores, indent=2) + "\n")
+    print(json.dumps(scores, indent=2))
 
 
-def make_backbone(
-    work: Path, footage: Sequence[Footage], words: Sequence[str], recipe: Recipe, config: Mapping[str, Any]
-) -> S3D:
-    """Train the backbone, or load what an earlier run trained; rounded to float16 as it ships."""
-    kept = work / "backbone.safetensors"
-    if not kept.exists():
-        tokenizer, seed = WordTokenizer(words), config["random_seed"]
-        trained = train_backbone(footage, tokenizer, recipe, config["backbone"], seed)
-        save_tensors(kept, trained.state_dict())
-    model = S3D(vocabulary=len(words) + 1, **config["backbone"]["model"])
-    model.load_state_dict(halved(load_tensors(kept)))
-    return model.eval()
+BACKBONE = ("--backbone", "backbone/model", "--dtype", "float16")
 
 
-def cached_features(
-    work: Path, name: str, backbone: S3D, footage: Sequence[Footage], recipe: Recipe
-) -> list[Tensor]:
-    """mixed_5c and video_embedding of every clip of every video, side by side."""
-    kept = work / f"features-{name}.pt"
-    if not kept.exists():
-        torch.save([extract_features(backbone, item, recipe.frames) for item in footage], kept)
-    return list(torch.load(kept, weights_only=True))
+def vidalign_command(*arguments: str) -> None:
+    """Run the command line as a user would; a failure ends the recipe."""
+    print("vidalign", *arguments, flush=True)
+    subprocess.run([PROGRAM, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def make_aligner(
-    work: Path,
-    footage: Sequence[Footage],
-    vectors: Sequence[Tensor],
-    backbone: S3D,
-    words: Sequence[str],
-    config: Mapping[str, Any],
-) -> TAN:
-    """Train the aligner, or load what an earlier run trained."""
-    kept = work / "aligner.safetensors"
-    width = backbone.layers["mixed_5c"]
-    if not kept.exists():
-        tracks = [make_track(*pair) for pair in zip(footage, (v[:, :width] for v in vectors), strict=True)]
-        tokenizer, seed = WordTokenizer(words), config["random_seed"]
-        save_tensors(kept, train_aligner(tracks, backbone, tokenizer, config["aligner"], seed).state_dict())
-    model = TAN(video_dim=width, vocabulary=len(words) + 1, **config["aligner"]["model"])
-    model.load_state_dict(load_tensors(kept))
-    return model.eval()
+def train(name: str) -> None:
+    """`vidalign train`, which goes on where it was and does nothing when it has finished."""
+    vidalign_command("train", str(HERE / f"{name}.yaml"), "-o", name)
 
 
-def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Floats rounded to what float16 holds; counters as they are."""
-    return {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+def settings_of(world: World) -> WorldSettings:
+    """The knobs that a world of mini.yaml names."""
+    knobs = read_knobs(HERE / world["config"]) if "config" in world else {}
+    return make_settings(knobs | {key: world[key] for key in ("level", "seconds") if key in world})
 
 
-def shipped(aligner: TAN) -> TAN:
-    """The aligner with its weights rounded as they ship."""
-    aligner.load_state_dict(halved(aligner.state_dict()))
-    return aligner
+def draw_world(name: str, world: World) -> None:
+    """Videos, subtitles and truth."""
+    folder = Path("worlds") / name
+    if not (folder / "world.yaml").exists():
+        for written in generate(folder, world["videos"], world["seed"], settings_of(world), overwrite=True):
+            print(written.video, flush=True)
 
 
-def ship(folder: Path, backbone: S3D, aligner: TAN, words: Sequence[str]) -> None:
-    """Write the weights in float16 and the dictionary."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(folder / "mini-s3d.safetensors", halved(backbone.state_dict()))
-    save_tensors(folder / "mini-tan.safetensors", halved(aligner.state_dict()))
-    np.save(folder / "mini-words.npy", np.array(words))
-    for path in folder.glob("mini-*"):
-        path.chmod(0o644)
+def make_rule(worlds: Mapping[str, World]) -> None:
+    """Fit the rule to videos that the backbone was not trained on."""
+    if Path("rule.safetensors").exists():
+        return
+    watched = []
+    for name in WATCHED:
+        for index in range(worlds[name]["videos"]):
+            plan = draw_sample(worlds[name]["seed"], index, settings_of(worlds[name])).plan
+            features = read_features(Path(f"worlds/{name}/features/{plan.name}.h5")).features
+            watched.append(Watched(plan, features.astype(np.float32)))
+    rule = fit_rule(watched)
+    print(f"the rule explains {explained(rule, watched):.3f} of the variance", flush=True)
+    save_rule(Path("rule.safetensors"), rule)
 
 
-def score(
-    aligner: TAN,
-    backbone: S3D,
-    words: Sequence[str],
-    worlds: Mapping[str, Sequence[Footage]],
-    vectors: Mapping[str, Sequence[Tensor]],
-) -> dict[str, Any]:
-    """Calibration for the card, and what the model scores on videos of unseen seeds."""
-    width = backbone.layers["mixed_5c"]
-    scorer = TanScorer(aligner, DictionaryTokens(words, length=TAN_WORDS, unknown="keep"))
-    outcomes = {
-        name: run(scorer, worlds[name], [vector[:, :width] for vector in vectors[name]])
-        for name in ("calibration", "test")
-    }
-    known = outcomes["calibration"]
-    calibration = fit_calibration(
-        known.logits, known.labels, "generated videos of seeds that training never saw"
-    )
-    embeddings = [vector[:, width:] for vector in vectors["test"]]
-    return {
-        "calibration": asdict(calibration),
-        "calibration videos": summary(outcomes["calibration"], calibration),
-        "test videos": summary(outcomes["test"], calibration),
-        "baselines, R@1": baseline_recalls(worlds["test"], embeddings, backbone, words),
-    }
-
-
-def write_card(card: Path, calibration: Mapping[str, Any], shipped_files: Sequence[Path]) -> None:
-    """Put the calibration, and size and hash of the shipped files, into the model card."""
-    lines = "".join(f"    {key}: {value}\n" for key, value in calibration.items())
-    text = card.read_text("utf-8")
-    changed, count = re.subn(r"(?m)^  calibration:\n(?:    .*\n)+", f"  calibration:\n{lines}", text)
-    if count != 1:
-        raise ValueError(f"{card} holds no calibration to replace")
-    for path in shipped_files:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        now = f"name: {path.name}\n    size: {path.stat().st_size}\n    sha256: {digest}\n"
-        changed = re.sub(rf"name: {path.name}\n    size: .*\n    sha256: .*\n", now, changed)
-    card.write_text(changed, "utf-8")
+def narrate(worlds: Mapping[str, World]) -> None:
+    """Features without pictures of all those worlds in one folder, and their truth."""
+    if Path("narrated/truth.json").exists():
+        return
+    rule = load_rule(Path("rule.safetensors").resolve())
+    samples = []
+    for world in worlds.values():
+        for index in range(world["videos"]):
+            samples.append(draw_sample(world["seed"], index, settings_of(world)))
+            write_features_only(Path("narrated"), samples[-1], rule, NAME)
+    write_truth(Path("narrated/truth.json"), {sample.plan.name: sample.truth for sample in samples})
 
 
 if __name__ == "__main__":

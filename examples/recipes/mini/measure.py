@@ -1,103 +1,83 @@
-"""Scores of the finished model on generated videos, through the same classes that `vidalign align` uses."""
+"""What the finished model scores on worlds that training never saw, and what no model could exceed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import subprocess
+from collections.abc import Mapping
 from math import ceil, floor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from footage import Footage
-from numpy.typing import NDArray
-from torch import Tensor
 
-from vidalign.aligners.decoders.peak import peak
-from vidalign.aligners.registry import SIMILARITY_WORDS
+from vidalign.aligners.registry import load_aligner
+from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
-from vidalign.aligners.tokens import DictionaryTokens
-from vidalign.aligners.windowing import Windowing
-from vidalign.backbones.s3d import S3D
-from vidalign.evaluation.metrics import interval_iou, roc_auc
-from vidalign.types import Features, Sentence
-from vidalign.weights.cards import Calibration
+from vidalign.synthetic.generate import Sample, draw_sample
+from vidalign.synthetic.settings import make_settings, read_knobs
+from vidalign.training.tasks.heldout import KnownTruth, TruthOptions
+
+NUMBERS = ("recall", "auc", "average_precision", "timing_error", "iou", "calibration_error")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Pooled over sentences: the labels, the head's logits, and for alignable ones whether the peak hits."""
-
-    labels: NDArray[np.bool_]
-    logits: NDArray[np.float64]
-    hits: NDArray[np.bool_]
-    overlaps: NDArray[np.float64]
-
-
-def sentences_of(footage: Footage) -> list[Sentence]:
-    """The narration, one sentence a cue."""
-    return [
-        Sentence(cue.text, cue.start / 1000, cue.end / 1000, index, index)
-        for index, cue in enumerate(footage.sample.narration)
-    ]
+def report(worlds: Path, plan: Mapping[str, Any], model: Path, program: Path) -> dict[str, Any]:
+    """Every test world: the model, the baselines, an untrained network and the oracle."""
+    scores: dict[str, Any] = {}
+    for name, world in plan.items():
+        if not name.startswith("test-"):
+            continue
+        folder = worlds / name
+        scores[name] = evaluate(program, folder, model)
+        scores[name]["untrained network"] = untrained(folder, model)
+        settings = make_settings(read_knobs(folder / "world.yaml"))
+        samples = [draw_sample(world["seed"], index, settings) for index in range(world["videos"])]
+        scores[name]["oracle"] = {"recall": round(oracle(samples), 4)}
+    return scores
 
 
-def hit(best: int, start: float, end: float) -> bool:
-    """R@1 of HTM-Align."""
-    return floor(start) <= best <= ceil(end)
+def evaluate(program: Path, folder: Path, model: Path) -> dict[str, Any]:
+    """`vidalign eval align` over one world."""
+    command = [program, "eval", "align", folder / "truth.json", "--features", folder / "features"]
+    command += ["--model", model, "--subtitles", folder / "subtitles", "--json", "-q"]
+    for baseline in ("times", "uniform", "similarity"):
+        command += ["--baseline", baseline]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {row["method"]: {name: _value(row[name]) for name in NUMBERS} for row in rows}
 
 
-def run(scorer: TanScorer, footage: Sequence[Footage], features: Sequence[Tensor]) -> Outcome:
-    """Score every video's own narration."""
-    labels, logits, hits, overlaps = [], [], [], []
-    for item, vectors in zip(footage, features, strict=True):
-        seconds = np.arange(len(vectors), dtype=np.float64)
-        times = np.stack([seconds, seconds + 1], axis=1)
-        halves = vectors.numpy().astype(np.float16)
-        scores = scorer.score(Features(halves, times), sentences_of(item), Windowing())
-        segments = peak(scores.similarity, times)
-        assert scores.head is not None
-        logits.extend(scores.head)
-        for row, similarity, segment in zip(item.sample.truth, scores.similarity, segments, strict=True):
-            labels.append(bool(row.alignable))
-            if row.alignable:
-                hits.append(hit(int(np.nanargmax(similarity)), row.start, row.end))
-                overlaps.append(interval_iou([segment], [(row.start, row.end)])[0])
-    return Outcome(np.array(labels), np.array(logits, np.float64), np.array(hits), np.array(overlaps))
+def untrained(folder: Path, model: Path) -> dict[str, float]:
+    """The same network with random weights."""
+    aligner = load_aligner(str(model))
+    torch.manual_seed(0)
+    assert isinstance(aligner.scorer, TanScorer)
+    scorer = TanScorer(TAN(**aligner.spec.config).eval(), aligner.scorer.tokenizer)
+    found = KnownTruth(TruthOptions(folder / "truth.json", folder / "features"), "both").metrics(scorer)
+    return {"recall": round(found["recall"], 4)}
 
 
-def alignability(outcome: Outcome, a: float, b: float) -> NDArray[np.float64]:
-    """sigmoid(a * logit + b)."""
-    return np.asarray(1 / (1 + np.exp(-(a * outcome.logits + b))))
+def oracle(samples: list[Sample]) -> float:
+    """Expected R@1 of who knows what every second shows, but not which of equal steps is meant."""
+    chances = []
+    for sample in samples:
+        steps, fps = sample.plan.steps, sample.plan.settings.fps
+        for cue in sample.narration:
+            if cue.step is None:
+                continue
+            said = steps[cue.step]
+            seconds = [
+                second
+                for step in steps
+                if step.kind == said.kind
+                for second in range(floor(step.start / fps), ceil(step.end / fps))
+            ]
+            start, end = sample.plan.interval(cue.step)
+            chances.append(np.mean([floor(start) <= second <= ceil(end) for second in seconds]))
+    return float(np.mean(chances))
 
 
-def summary(outcome: Outcome, calibration: Calibration) -> dict[str, float]:
-    """The numbers that the README of the recipe gives."""
-    labelled = alignability(outcome, calibration.a, calibration.b) >= calibration.threshold
-    return {
-        "R@1": round(float(outcome.hits.mean()), 4),
-        "label accuracy": round(float((labelled == outcome.labels).mean()), 4),
-        "ROC-AUC": round(roc_auc(outcome.labels, outcome.logits), 4),
-        "mean IoU": round(float(outcome.overlaps.mean()), 4),
-        "sentences": len(outcome.labels),
-        "alignable": int(outcome.labels.sum()),
-    }
-
-
-@torch.inference_mode()
-def baseline_recalls(
-    footage: Sequence[Footage], embeddings: Sequence[Tensor], backbone: S3D, words: Sequence[str]
-) -> dict[str, float]:
-    """R@1 of the subtitle times as they stand, and of the plain dot product of clips and sentences."""
-    times, plain = [], []
-    tokens = DictionaryTokens(words, length=SIMILARITY_WORDS, unknown="drop")
-    for item, vectors in zip(footage, embeddings, strict=True):
-        ids, _ = tokens([cue.text for cue in item.sample.narration])
-        similarity = backbone.text_module(torch.from_numpy(ids)) @ vectors.T
-        for cue, row, scores in zip(item.sample.narration, item.sample.truth, similarity, strict=True):
-            if row.alignable:
-                times.append(hit(floor((cue.start + cue.end) / 2000), row.start, row.end))
-                plain.append(hit(int(scores.argmax()), row.start, row.end))
-    return {
-        "subtitle times": round(float(np.mean(times)), 4),
-        "plain similarity": round(float(np.mean(plain)), 4),
-    }
+def _value(estimate: Any) -> float | None:
+    number = estimate["value"] if isinstance(estimate, dict) else estimate
+    return None if number is None else round(float(number), 4)

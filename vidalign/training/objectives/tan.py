@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vidalign.aligners.scorers.tan import POSITIONS, TAN, Starts
 from vidalign.errors import ConfigError
 from vidalign.training.jobs import Batch, Losses, Objective
+from vidalign.training.losses.nce import own_window
 from vidalign.training.objectives.tan_losses import Spoken, tan_losses
 from vidalign.training.objectives.tan_options import TanOptions
 from vidalign.training.twin import Teacher
@@ -36,16 +37,17 @@ class TanObjective(Objective):
     def forward(self, batch: Batch) -> Losses:
         """The losses of a batch of `TanWindows`; see `tan_losses`."""
         vectors = self._sentences(self.network, batch["tokens"])
-        across = self.options.negatives == "batch"
         outputs = self.network(
             batch["video"],
             vectors,
             batch["video_padding"],
             batch["text_padding"],
             starts=self._starts(batch),
-            across=across,
+            across=self.options.negatives != "video",
             encoders=self.options.encoders,
         )
+        if self.options.negatives == "split" and "logits_joint" in outputs:
+            outputs["logits_joint"] = own_window(outputs["logits_joint"])
         return tan_losses(outputs, self._taught(batch, vectors), Spoken.of(batch), self.options)
 
     def after_step(self) -> None:

@@ -36,7 +36,8 @@ class TanOptions:
     head: weight of the alignability loss; 0: the head is not trained. None: 0, cotrain 1.
     policy: `bce` trains nothing but the head.
     momentum: of the teachers' moving average.
-    negatives: seconds and sentences of the whole `batch`, or of the same `video` window only.
+    negatives: seconds and sentences of the whole `batch`, of the same `video` window only, or `split`: the
+    batch for the dual encoder, the window for the joint one, which otherwise may learn to tell windows apart.
     encoders: whose InfoNCE counts; `dual` and `joint` alone do not compute the other.
     random_start: positions begin at a random row in training. None: in init only.
     freeze_words: the table of word vectors stays as it is (published: it does).
@@ -60,7 +61,7 @@ class TanOptions:
     head: float | None = None
     policy: Literal["all", "bce"] = "all"
     momentum: float = 0.999
-    negatives: Literal["batch", "video"] = "batch"
+    negatives: Literal["batch", "video", "split"] = "batch"
     encoders: Literal["both", "dual", "joint"] = "both"
     random_start: bool | None = None
     freeze_words: bool = False

@@ -30,7 +30,9 @@ def warm_start(tan: TAN, s3d: S3D) -> None:
 
 @torch.no_grad()
 def small_residual(tan: TAN, scale: float) -> None:
-    """Multiply what every block adds to its input by `scale`, in place."""
+    """Multiply what every block adds to its input, and what positions add to tokens, by `scale`, in place."""
+    tan.ln_position_init.weight.mul_(scale)
+    tan.ln_position_init.bias.mul_(scale)
     for block in (module for module in tan.modules() if isinstance(module, Block)):
         for linear in (block.attn.out_proj, block.mlp.c_proj):
             linear.weight.mul_(scale)

@@ -79,7 +79,9 @@ class TanJob:
 
     def objective(self) -> TanObjective:
         """A network with the losses of its stage."""
-        self._source  # noqa: B018 - fails before hours of training do
+        name = self.settings.model.name
+        if self._source.card.name == name:
+            raise ConfigError(f"model.name {name!r} is that of the backbone", hint="choose another")
         network = self._start.network(self._sets.origin.width, self._has_head)
         if self.settings.init_from is None and self.settings.small_residual != 1:
             small_residual(network, self.settings.small_residual)
