@@ -31,7 +31,7 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "vidalign"
 LEVELS = ("published", "hard")
 SEEDS = (0, 1, 2)
 TEST_SEED, TEST_VIDEOS = 4000, 20
-TRAIN_SEED, TRAIN_VIDEOS = 4100, 400
+TRAIN_SEED, TRAIN_VIDEOS = 4100, 1000
 TOLERANCE = 0.05
 """How far R@1 of a row that is made again may lie from the committed one."""
 NUMBERS = ("recall", "auc", "average_precision", "timing_error", "iou")

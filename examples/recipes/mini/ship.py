@@ -9,6 +9,12 @@ from typing import Any
 
 import yaml
 
+PARTS = {
+    "backbone": "backbone/backbone.safetensors",
+    "aligner": "aligner.safetensors",
+    "dictionary": "dictionary.npy",
+}
+"""Where a model folder of an aligner keeps what ships."""
 FILES = {
     "backbone": "mini-s3d.safetensors",
     "aligner": "mini-tan.safetensors",
@@ -19,13 +25,14 @@ LARGEST = 8_000_000
 
 def ship(model: Path, rule: Path, package: Path) -> None:
     """Write the bundled files, the rule, and what changes in the card; `package` is vidalign's folder."""
-    trained = yaml.safe_load((model / "card.yaml").read_text("utf-8"))
+    trained, backbone = (
+        yaml.safe_load((folder / "card.yaml").read_text("utf-8")) for folder in (model, model / "backbone")
+    )
     bundled = package / "weights" / "bundled"
     card = package / "weights" / "cards" / "mini.yaml"
     bundled.mkdir(parents=True, exist_ok=True)
-    names = {entry["role"]: entry["name"] for entry in trained["files"]}
     for role, name in FILES.items():
-        shutil.copyfile(model / names[role], bundled / name)
+        shutil.copyfile(model / PARTS[role], bundled / name)
     (package / "synthetic").mkdir(exist_ok=True)
     shutil.copyfile(rule, package / "synthetic" / "mini-rule.safetensors")
     shipped = [*(bundled / name for name in FILES.values()), package / "synthetic" / "mini-rule.safetensors"]
@@ -35,14 +42,20 @@ def ship(model: Path, rule: Path, package: Path) -> None:
     if card.exists():
         known = yaml.safe_load(card.read_text("utf-8"))
         card.write_text(
-            yaml.safe_dump(_changed(known, trained, bundled), sort_keys=False, width=110), "utf-8"
+            yaml.safe_dump(
+                _changed(known, trained["aligner"], backbone["backbone"], bundled), sort_keys=False, width=110
+            ),
+            "utf-8",
         )
 
 
-def _changed(card: dict[str, Any], trained: dict[str, Any], bundled: Path) -> dict[str, Any]:
+def _changed(
+    card: dict[str, Any], aligner: dict[str, Any], backbone: dict[str, Any], bundled: Path
+) -> dict[str, Any]:
     """The package's card with the trained networks, calibration and files."""
-    card["backbone"]["config"] = trained["backbone"]["config"]
-    card["aligner"] |= {key: trained["aligner"][key] for key in ("config", "temperature", "calibration")}
+    card["backbone"]["config"] = backbone["config"]
+    card["aligner"] |= {key: aligner[key] for key in ("config", "temperature", "calibration")}
+    card["aligner"]["calibration"]["fitted_on"] = "generated videos of seeds that training never saw"
     card["files"] = [
         {
             "role": role,
