@@ -36,6 +36,7 @@ def begin(file: Path, folder: Path, *changes: str) -> subprocess.Popen[bytes]:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -84,16 +85,24 @@ def test_killed_twice_and_resumed(toy_file: Path, toy_config: Toy, tmp_path: Pat
     assert numbers(cut) == numbers(whole)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "send"),
+    [
+        (signal.SIGINT, 130, os.killpg),
+        (signal.SIGTERM, 143, os.killpg),
+        (signal.SIGTERM, 143, os.kill),
+    ],
+    ids=["ctrl-c", "batch system", "kill"],
+)
 def test_a_signal_saves_between_two_steps(
-    number: int, code: int, toy_file: Path, toy_config: Toy, tmp_path: Path
+    number: int, code: int, send: Callable[[int, int], None], toy_file: Path, toy_config: Toy, tmp_path: Path
 ) -> None:
     never = (*SLOW, "training.checkpoint_every=0", "training.workers=1")
     run, whole = tmp_path / "run", tmp_path / "whole"
     journal = run / "metrics.jsonl"
     process = begin(toy_file, run, *never)
     wait_for(lambda: journal.exists() and journal.stat().st_size > 0, process)
-    process.send_signal(number)
+    send(process.pid, number)
     got, out, err = finish(process)
     assert (got, out) == (code, "")
     assert "Traceback" not in err
