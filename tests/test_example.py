@@ -9,10 +9,10 @@ import pytest
 
 import vidalign
 from vidalign.cli.main import main
+from vidalign.evaluation.annotations import Truth, read_annotations
 from vidalign.evaluation.truth import Judgement, judge, spoken_recall
 from vidalign.synthetic.generate import generate
 from vidalign.synthetic.settings import WorldSettings
-from vidalign.synthetic.truth import Truth, read_truth
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NAME = "howto"
@@ -21,7 +21,7 @@ OTHER_SEED, UNSEEN_SEED = 30260001, 30260002
 
 @pytest.fixture(scope="module")
 def truth() -> Truth:
-    return read_truth(EXAMPLES / "howto.truth.json")
+    return read_annotations(EXAMPLES / "howto.truth.json")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_segments_on_twenty_unseen_videos(tmp_path: Path) -> None:
     judgements: list[Judgement] = []
     segments = 0
     written = list(generate(tmp_path, 20, UNSEEN_SEED, WorldSettings(seconds=80)))
-    truth = read_truth(tmp_path / "truth.json")
+    truth = read_annotations(tmp_path / "truth.json")
     for sample in written:
         alignment = vidalign.align(sample.video, sample.subtitles)
         segments += int(alignment.aligned.sum())

@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from vidalign.errors import DataError, OutputMismatchError, UsageError
+from vidalign.errors import OutputMismatchError, UsageError
+from vidalign.evaluation.annotations import read_annotations
 from vidalign.synthetic.generate import Written, draw_sample, generate, webvtt
 from vidalign.synthetic.lexicon import COLOURS
 from vidalign.synthetic.settings import WorldSettings, make_settings, read_knobs
-from vidalign.synthetic.truth import read_truth
 from vidalign.text.sentences import make_transcript
 from vidalign.text.subtitles import read_subtitles
 
@@ -64,7 +64,9 @@ def test_a_video_does_not_depend_on_how_many_there_are(folder: Path, tmp_path: P
 
 def test_other_seed_other_world(folder: Path, tmp_path: Path) -> None:
     make(tmp_path, seed=2, videos=1)
-    ours, theirs = (next(iter(read_truth(where / "truth.json").values())) for where in (folder, tmp_path))
+    ours, theirs = (
+        next(iter(read_annotations(where / "truth.json").values())) for where in (folder, tmp_path)
+    )
     assert ours != theirs
 
 
@@ -81,7 +83,7 @@ def test_truth_has_one_row_a_cue_in_cue_order(folder: Path) -> None:
 
 
 def test_the_sentence_table_says_what_the_truth_says(folder: Path) -> None:
-    truth = read_truth(folder / "truth.json")
+    truth = read_annotations(folder / "truth.json")
     with (folder / "sentences.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     rows = [(name, index, row) for name, rows in truth.items() for index, row in enumerate(rows)]
@@ -147,17 +149,9 @@ def test_overwrite_replaces_the_old_world(tmp_path: Path) -> None:
     keep.write_bytes(b"mine")
     make(tmp_path, seed=3, videos=1, overwrite=True)
     assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == ["howto-3-0000.mp4", "mine.mp4"]
-    assert list(read_truth(tmp_path / "truth.json")) == ["howto-3-0000"]
+    assert list(read_annotations(tmp_path / "truth.json")) == ["howto-3-0000"]
 
 
 def test_no_video_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least one video"):
         make(tmp_path, videos=0)
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"a": [[1, 2]]}', '{"a": 3}'])
-def test_a_broken_truth_file_is_named(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "truth.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"truth\.json"):
-        read_truth(path)

@@ -9,7 +9,6 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from vidalign.errors import DataError
 from vidalign.store.atomic import write_text
 from vidalign.synthetic.narration import Spoken, in_place
 from vidalign.synthetic.world import Plan
@@ -79,17 +78,3 @@ def write_sentences(path: Path, videos: Iterable[tuple[Plan, Sequence[Spoken]]])
             times = (row.start, row.end, cue.start / 1000, cue.end / 1000)
             writer.writerow((plan.name, index, row.alignable, *times, said, *shown, cue.text))
     write_text(path, table.getvalue())
-
-
-def read_truth(path: Path) -> Truth:
-    """Read a truth file; raises DataError when it is not one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: [TruthRow(int(row[0]), float(row[1]), float(row[2]), str(row[3])) for row in rows]
-            for name, rows in content.items()
-        }
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise DataError(f"{path}: not a truth file ({error})") from error
