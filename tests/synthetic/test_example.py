@@ -56,6 +56,6 @@ def test_the_video_shows_what_the_seed_draws(sample: Sample) -> None:
 
 def test_the_example_was_not_trained_on() -> None:
     config = yaml.safe_load((EXAMPLES / "recipes" / "mini" / "mini.yaml").read_text("utf-8"))
-    seeds = [world["seed"] for worlds in config["worlds"].values() for world in worlds]
+    seeds = [world["seed"] for part in ("worlds", "features_only") for world in config[part].values()]
     assert len(seeds) == len(set(seeds))
     assert SEED not in seeds
