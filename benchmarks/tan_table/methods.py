@@ -19,7 +19,7 @@ class Method:
 
 
 INIT: Change = {"loss.stage": "init", "loss.head": 0.0}
-LATER: Change = {"optimizer.warmup": 20}
+LATER: Change = {"optimizer.warmup": 10}
 COTRAIN: Change = {**LATER, "loss.stage": "cotrain", "loss.head": 0.0}
 SIMILARITY: Change = {**INIT, "loss.encoders": "dual", "network.video_layers": 0}
 
