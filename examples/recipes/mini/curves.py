@@ -33,14 +33,14 @@ class Curve:
 
 CURVES = (
     Curve(
-        "sentences spoken while they can be seen",
+        "share of sentences that the narrator wants to say in time",
         {share: {"in_place_share": share, "max_in_place": 1.0} for share in (0.0, 0.25, 0.5, 0.75, 1.0)},
     ),
     Curve(
-        "sentences that cannot be seen",
+        "share of sentences that cannot be seen",
         {
             share: {"alignable_share": [1 - share, 1 - share], "cue_seconds": [1.0, 1.8]}
-            for share in (0.0, 0.2, 0.4, 0.6, 0.8)
+            for share in (0.1, 0.2, 0.4, 0.6, 0.8)
         },
     ),
 )
@@ -58,7 +58,7 @@ def main() -> None:
         found = [measure(given.work / f"{number}-{x}", knobs) for x, knobs in curve.points.items()]
         for (method, label), marker in zip(METHODS.items(), "os^", strict=True):
             axis.plot(list(curve.points), [row[method] for row in found], marker=marker, label=label)
-        axis.set(xlabel=f"share of {curve.label}", ylim=(0, 1.02))
+        axis.set(xlabel=curve.label, ylim=(0, 1.02))
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("R@1")
     axes[0].legend()
