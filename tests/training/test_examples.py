@@ -17,7 +17,7 @@ TASKS = sorted(path.name for path in FOLDER.glob("*.yaml") if "task" in yaml.saf
 
 def test_every_file_is_known() -> None:
     others = sorted({path.name for path in FOLDER.glob("*.yaml")} - set(TASKS))
-    assert others == ["recipe.yaml", "world.yaml"]
+    assert others == ["pictures.yaml", "recipe.yaml", "world.yaml"]
     assert len(TASKS) == 5
 
 
@@ -29,7 +29,8 @@ def test_configurations_are_understood(name: str, tmp_path: Path) -> None:
     assert read_config(again) == found
 
 
-def test_the_world_and_the_recipe_are_understood() -> None:
-    world = make_settings(read_knobs(FOLDER / "world.yaml"))
-    assert (world.width, world.height, world.seconds) == (96, 72, 120)
+def test_the_worlds_and_the_recipe_are_understood() -> None:
+    small, world = (make_settings(read_knobs(FOLDER / f"{name}.yaml")) for name in ("pictures", "world"))
+    assert (small.width, small.height, world.seconds) == (96, 72, 120)
+    assert world.in_place_share < small.in_place_share
     assert get_recipe(FOLDER / "recipe.yaml").name == "tiny-4fps"
