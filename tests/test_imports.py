@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ ROOMS = {
     "video": 1,
     "text": 1,
     "weights": 1,
+    "exports": 2,
     "backbones": 2,
     "aligners": 3,
     "training": 4,
@@ -34,6 +36,8 @@ ROOMS = {
 }
 GROUND_FLOOR = {("types", "errors")}
 FACADE = "__init__"
+UPSTAIRS = {("store", "exports"): "exports"}
+"""Packages that stand higher than the room they lie in."""
 PER_ITEM_BOUNDARY = "batch/boundary.py"
 HANDED_TO_ANOTHER_THREAD = "batch/prefetch.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
@@ -48,7 +52,11 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return room_at(path.relative_to(PACKAGE).parts)
+
+
+def room_at(parts: tuple[str, ...]) -> str:
+    return UPSTAIRS.get(parts[:2], parts[0].removesuffix(".py"))
 
 
 def imported_rooms(tree: ast.AST) -> Iterator[str]:
@@ -64,7 +72,7 @@ def imported_rooms(tree: ast.AST) -> Iterator[str]:
         for name in names:
             package, _, rest = name.partition(".")
             if package == "vidalign":
-                yield rest.partition(".")[0]
+                yield room_at(tuple(rest.split(".")))
 
 
 def outside(tree: ast.AST) -> Iterator[str]:
@@ -117,11 +125,37 @@ def test_imports_point_downwards(path: Path) -> None:
     assert not wrong, f"{room_of(path)} may not import {', '.join(wrong)}"
 
 
+def packages(lines: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in lines}
+
+
+def extras() -> set[str]:
+    """Packages that only an extra brings."""
+    optional = project()["optional-dependencies"]
+    return packages([line for name, lines in optional.items() if name != "dev" for line in lines])
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    return found
+
+
 def test_every_package_imported_is_a_declared_dependency() -> None:
-    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    declared = packages(project()["dependencies"]) | extras()
     named = {DISTRIBUTIONS.get(package, package) for path in MODULES for package in outside(tree_of(path))}
     assert named - sys.stdlib_module_names - {"_typeshed"} == declared
+
+
+def test_what_an_extra_brings_is_imported_inside_functions() -> None:
+    """So that a package that is not there is missed only by what needs it."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}: {package}"
+        for path in MODULES
+        for node in tree_of(path).body
+        for package in {*outside(ast.Module([node], []))} & extras()
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) and "TYPE_CHECKING" not in ast.unparse(node)
+    ]
+    assert not wrong
 
 
 @BY_MODULE
@@ -168,6 +202,7 @@ def test_every_room_has_its_place() -> None:
     ("room", "source"),
     [
         ("store", "from vidalign.video.clips import Clip"),
+        ("store", "from vidalign.store.exports import registry"),
         ("types", "from vidalign.store import items"),
         ("backbones", "def f() -> None:\n    import vidalign.aligners.registry"),
         ("batch", "from vidalign.cli.output import Talk"),
