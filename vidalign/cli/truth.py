@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 truth_option = click.option(
     "--truth",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Truth in HTM-Align's form, {NAME: [[can be seen, start, end, text], ...]}; drawn beside the result.",
+    help="Truth in HTM-Align's form, {NAME: [[can be seen, start, end, text], ...]}, to draw as well.",
 )
 
 Intervals = list[tuple[float, float] | None]
