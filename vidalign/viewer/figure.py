@@ -191,13 +191,11 @@ def _draw_matrix(figure: Figure, axes: Axes, alignment: Alignment) -> None:
 def _draw_marks(axes: Axes, panel: Panel, thickness: float) -> None:
     from matplotlib.collections import LineCollection, PatchCollection
     from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
 
     spoken = [[(a, k), (b, k)] for k, (a, b) in _spoken(panel.alignment)]
     ends = [[(x, k - 0.28), (x, k + 0.28)] for k, span in _spoken(panel.alignment) for x in span]
-    light = withStroke(linewidth=2.6 * thickness, foreground="white")
-    lines = LineCollection(spoken + ends, colors=SPOKEN, linewidths=thickness, path_effects=[light])
-    axes.add_collection(lines)
+    for color, width in (("white", 2.6 * thickness), (SPOKEN, thickness)):
+        axes.add_collection(LineCollection(spoken + ends, colors=color, linewidths=width))
     true = [Rectangle((a, k + 0.22), b - a, 0.26) for k, (a, b) in _true(panel)]
     axes.add_collection(PatchCollection(true, facecolor=TRUE, edgecolor="white", linewidth=0.3 * thickness))
     seen = [Rectangle((a, k - 0.46), b - a, 0.92) for k, (a, b) in _seen(panel.alignment)]

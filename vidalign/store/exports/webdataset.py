@@ -54,7 +54,8 @@ def read(path: Path, name: str, key: str | None) -> Iterator[tuple[str, Rows]]:
                 for sample in _samples(shard):
                     yield _rows(path, sample, key or "npy")
         except tarfile.TarError as error:
-            raise StoreError(f"{path} is not a tar file: {error}") from error
+            reason = str(error).partition(":\n")[0]
+            raise StoreError(f"{path} is not a whole tar file: {reason}") from error
 
 
 def _samples(shard: tarfile.TarFile) -> Iterator[dict[str, Any]]:
