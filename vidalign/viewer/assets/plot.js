@@ -19,6 +19,7 @@ function placeHead() {
 
 function refocus() {
   lens.width = scroller.clientWidth;
+  $("pane").style.width = `${lens.width}px`;
   lens.span = state.total / state.zoom;
   lens.start = (scroller.scrollLeft / (lens.width * state.zoom)) * state.total;
 }
