@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from vidalign.cli.main import COMMANDS
+
 PACKAGE = Path(__file__).parent.parent / "vidalign"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ROOMS = {
@@ -238,12 +240,13 @@ print(json.dumps([codes, sorted(sys.modules)]))
     ("lines", "code"),
     [
         ([["--help"], ["--version"], []], 0),
-        ([[name, "--help"] for name in ("extract", "align", "inspect", "models", "synth", "version")], 0),
+        ([[name, "--help"] for name in COMMANDS], 0),
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
         ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["models", "nonsense"]], 2),
         ([["extract", "x", "-o", "y", "--dtype", "int8"], ["version", "surplus"]], 2),
+        ([["export", "--to", "eaf", "gone.h5"], ["plot", "gone.h5"], ["merge"], ["import-features", "."]], 2),
     ],
-    ids=["top", "help", "unknown", "missing", "wrong"],
+    ids=["top", "help", "unknown", "missing", "wrong", "other tools"],
 )
 def test_help_and_usage_errors_load_nothing_heavy(lines: list[list[str]], code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, json.dumps(lines)]
