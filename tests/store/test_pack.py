@@ -17,7 +17,9 @@ from vidalign.store.features import read_features, write_features
 from vidalign.store.kind import Kind, kind_of
 from vidalign.store.pack import unpacked, write_pack
 from vidalign.types import Alignment, Features
+from vidalign.weights.recipes import get_recipe
 
+RECIPE = get_recipe("mini-8fps")
 HOW = pytest.mark.parametrize("virtual", [False, True], ids=["copied", "virtual"])
 
 
@@ -100,6 +102,7 @@ def test_a_pack_is_reproducible(members: list[tuple[str, Path]], tmp_path: Path)
     [
         (made_features(2, backbone="other"), "backbone: mini / other"),
         (made_features(2, recipe=None), "recipe: mini-8fps / None"),
+        (made_features(2, recipe=replace(RECIPE, stride=2.0)), '"stride":1.0,'),
         (made_features(2, weights_sha256="ab"), "weights: None / ab"),
         (made_features(2, 9), "width: 256 / 9"),
     ],

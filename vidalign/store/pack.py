@@ -17,7 +17,7 @@ import numpy as np
 from vidalign.errors import StoreError, UsageError
 from vidalign.store import alignments, features, hdf5
 from vidalign.store.kind import Kind
-from vidalign.types import Alignment, Features
+from vidalign.types import Alignment, Features, Recipe
 
 SCHEMA = "vidalign.pack/1"
 _SCHEMAS = {"features": features.SCHEMA, "alignment": alignments.SCHEMA}
@@ -123,7 +123,11 @@ def _same_making(
     if before is None:
         return source, making
     first, theirs = before
-    differences = [f"{k}: {theirs[k]} / {making[k]}" for k in making if making[k] != theirs[k]]
+    differences = [
+        f"{k}: {_told(theirs[k], making[k])} / {_told(making[k], theirs[k])}"
+        for k in making
+        if making[k] != theirs[k]
+    ]
     if differences:
         raise UsageError(
             f"{first} and {source} were made otherwise ({'; '.join(differences)})",
@@ -134,13 +138,11 @@ def _same_making(
 
 def _making(held: Features | Alignment) -> dict[str, object]:
     if isinstance(held, Features):
-        recipe = None if held.recipe is None else held.recipe.name
-        width = held.features.shape[1]
         return {
             "backbone": held.backbone,
-            "recipe": recipe,
+            "recipe": held.recipe,
             "weights": held.weights_sha256,
-            "width": width,
+            "width": held.features.shape[1],
             "dtype": str(held.features.dtype),
         }
     return {
@@ -150,3 +152,10 @@ def _making(held: Features | Alignment) -> dict[str, object]:
         "weights": held.weights_sha256,
         "threshold": held.threshold,
     }
+
+
+def _told(value: object, other: object) -> object:
+    """A recipe by its name, by its values where the other has the same name."""
+    if not isinstance(value, Recipe):
+        return value
+    return value.to_json() if isinstance(other, Recipe) and other.name == value.name else value.name

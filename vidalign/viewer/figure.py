@@ -192,7 +192,7 @@ def _draw_marks(axes: Axes, panel: Panel, thickness: float) -> None:
     from matplotlib.collections import LineCollection, PatchCollection
     from matplotlib.patches import Rectangle
 
-    spoken = [[(a, k), (b, k)] for k, (a, b) in _spoken(panel.alignment)]
+    spoken = [[(a, float(k)), (b, float(k))] for k, (a, b) in _spoken(panel.alignment)]
     ends = [[(x, k - 0.28), (x, k + 0.28)] for k, span in _spoken(panel.alignment) for x in span]
     for color, width in (("white", 2.6 * thickness), (SPOKEN, thickness)):
         axes.add_collection(LineCollection(spoken + ends, colors=color, linewidths=width))

@@ -23,6 +23,7 @@ from tests.tiny import made_features
 from vidalign.errors import MissingExtraError, StoreError
 from vidalign.store.exports.formats import FeaturesFormat, Rows
 from vidalign.store.exports.registry import BUILT_IN, get_format
+from vidalign.store.features import write_features
 from vidalign.types import Features
 
 HELD = made_features(7, 6)
@@ -160,6 +161,13 @@ def test_big_endian_and_doubles_become_float32(tmp_path: Path) -> None:
     for kind in (">f4", "<f8"):
         np.save(tmp_path / "v.npy", np.ones((2, 3), dtype=kind))
         assert rows("vslnet", tmp_path / "v.npy")["v"].values.dtype == np.dtype(np.float32)
+
+
+def test_own_files_need_no_import(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.h5", HELD)
+    for name in ("mad", "2d-tan"):
+        with pytest.raises(StoreError, match="is a file of vidalign already"):
+            rows(name, tmp_path / "a.h5")
 
 
 def bad_file(folder: Path, kind: str, suffix: str) -> Path:

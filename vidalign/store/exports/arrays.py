@@ -62,6 +62,8 @@ def read_flat_hdf5(path: Path, name: str, key: str | None) -> Iterator[tuple[str
     """Every dataset of an HDF5 file under its path; with `key`, that dataset of every group."""
     check_is_hdf5(path)
     with explained(path), h5py.File(path, "r", locking="best-effort") as file:
+        if str(file.attrs.get("schema", "")).startswith("vidalign."):
+            raise StoreError(f"{path} is a file of vidalign already", hint="it needs no import")
         yield from _datasets(path, file, key)
 
 

@@ -75,20 +75,22 @@ def _header(root: Element, video: str) -> None:
     header = SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if not video:
         return
-    clean = printable(video)
-    path = PurePath(clean)
+    path = PurePath(printable(video))
     beside = f"./{quote(path.name)}"
-    if "://" in clean:
-        full = clean
-    else:
-        full = Path(clean).absolute().as_uri() if path.name != clean else beside
     SubElement(
         header,
         "MEDIA_DESCRIPTOR",
-        MEDIA_URL=full,
+        MEDIA_URL=_address(printable(video)) or beside,
         MIME_TYPE=_MIMES.get(path.suffix.lower(), "unknown"),
         RELATIVE_MEDIA_URL=beside,
     )
+
+
+def _address(video: str) -> str:
+    """Where the video is; "" where only its name is known."""
+    if "://" in video:
+        return video
+    return Path(video).absolute().as_uri() if PurePath(video).name != video else ""
 
 
 def _time_order(root: Element, found: Sequence[Tier]) -> dict[tuple[str, int, int], str]:
