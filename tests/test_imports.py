@@ -242,7 +242,7 @@ print(json.dumps([codes, sorted(sys.modules)]))
         ([["--help"], ["--version"], []], 0),
         ([[name, "--help"] for name in COMMANDS], 0),
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
-        ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["models", "nonsense"]], 2),
+        ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["view"], ["models", "nonsense"]], 2),
         ([["extract", "x", "-o", "y", "--dtype", "int8"], ["version", "surplus"]], 2),
         ([["export", "--to", "eaf", "gone.h5"], ["plot", "gone.h5"], ["merge"], ["import-features", "."]], 2),
     ],

@@ -85,6 +85,17 @@ def overlap(a: list[float], b: list[float]) -> bool:
     return min(a[2], b[2]) - max(a[0], b[0]) > 1 and min(a[3], b[3]) - max(a[1], b[1]) > 1
 
 
+@SIZES
+def test_the_sentence_chosen_is_in_sight(width: int, height: int, opened: Open) -> None:
+    page = opened(width=width, height=height)
+    for key in ["j"] * 12 + ["k"] * 8:
+        page.keyboard.press(key)
+        list_, row = (page.locator(at).bounding_box() for at in ("#list", "[aria-selected=true]"))
+        assert list_ is not None and row is not None
+        assert row["y"] >= list_["y"] - 1
+        assert row["y"] + row["height"] <= list_["y"] + list_["height"] + 1
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_stands_out(dark: bool, opened: Open) -> None:
     page = opened(width=1440, height=900, dark=dark)

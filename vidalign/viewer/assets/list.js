@@ -101,9 +101,9 @@ function reveal(k, share) {
 
 function select(k) {
   state.selected = k;
+  describe(k);
   reveal(k);
   markList();
-  describe(k);
   redraw();
 }
 

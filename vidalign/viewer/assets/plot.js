@@ -1,7 +1,7 @@
 // The time axis and all that is drawn under it: lanes, matrix, marks, and the head at the current time.
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18000, 36000, 86400];
-const TALLEST_ROW = 18, LEAST_FRAME = 6, LANE = 9, TICKS = 20; // pixels
+const TALLEST_ROW = 18, LEAST_FRAME = 5, LANE = 9, TICKS = 20; // pixels
 const CLOSEST = 5; // seconds in view at the deepest zoom
 
 function placeHead() {
