@@ -127,7 +127,7 @@ def test_hard_cases_are_figures_too(
     held: Alignment, format: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "vidalign"):
-        write_figure(tmp_path / "x", format, [Panel("$x$ <b>", held)], Look(dpi=40))
+        write_figure(tmp_path / "x", format, [Panel(r"$\frac$ <b>", held)], Look(dpi=40))
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[format]
     assert (tmp_path / "x").read_bytes().startswith(start)
     assert len(caplog.records) <= 1
