@@ -1,4 +1,4 @@
-"""Look at alignments in FiftyOne: pip install fiftyone, then
+"""Look at alignments in FiftyOne (pip install fiftyone; it needs ffmpeg and starts a MongoDB of its own):
 
 python examples/fiftyone_dataset.py VIDEO ALIGNMENT [VIDEO ALIGNMENT ...]
 
