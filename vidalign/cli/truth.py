@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +24,9 @@ Intervals = list[tuple[float, float] | None]
 
 def true_intervals(path: Path, alignment: Alignment) -> Intervals:
     """The entry of the alignment's video (its name without suffix, or the only one); raises DataError."""
-    from vidalign.synthetic.truth import read_truth
+    from vidalign.evaluation.annotations import read_annotations
 
-    videos = read_truth(path)
+    videos = read_annotations(path)
     name = Path(alignment.video or "").stem
     if name not in videos and len(videos) == 1:
         (name,) = videos
@@ -37,8 +36,4 @@ def true_intervals(path: Path, alignment: Alignment) -> Intervals:
     rows, count = videos[name], len(alignment.sentences)
     if len(rows) != count:
         raise DataError(f"{path} has {len(rows)} rows for the {count} sentences of {name}")
-    known_times = (math.isfinite(row.start) and math.isfinite(row.end) for row in rows)
-    return [
-        (row.start, row.end) if row.alignable and known else None
-        for row, known in zip(rows, known_times, strict=True)
-    ]
+    return [(row.start, row.end) if row.alignable else None for row in rows]
