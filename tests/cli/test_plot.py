@@ -61,7 +61,7 @@ WRONG = {
     "labels": (("a.align.h5", "-o", "x.png", "--label", "a", "--label", "b"), 2, "2 labels for 1 files"),
     "span": (("a.align.h5", "-o", "x.png", "--start", "5", "--end", "5"), 2, "--start must be before --end"),
     "truth": (("a.align.h5", "-o", "x.png", "--truth", "wrong.json"), 1, "wrong.json has 2 rows for the 3"),
-    "no truth": (("a.align.h5", "-o", "x.png", "--truth", "b.json"), 1, "not a truth file"),
+    "no truth": (("a.align.h5", "-o", "x.png", "--truth", "b.json"), 1, "is no list of rows"),
 }
 
 

@@ -50,7 +50,7 @@ def test_the_bundled_example(cli: Run) -> None:
     assert (code, out, err) == (0, "out/e.html\n", "")
     values = values_of(Path("out/e.html"))
     assert sum(values["aligned"]) == 17
-    assert sum(row is not None for row in values["truth"]) == 17
+    assert sum(row is not None for row in values["truth"]) == 18
     assert (Path("out") / values["url"]).samefile(EXAMPLES / "howto.mp4")
     assert values["notice"].startswith("mini knows")
 
@@ -185,7 +185,7 @@ def test_the_browser_is_opened(cli: Run, monkeypatch: pytest.MonkeyPatch, here: 
             2,
             "is one video for 2 files; give a folder",
         ),
-        (["x.align.h5", "--truth", "howto.mp4"], 1, "howto.mp4: not a truth file"),
+        (["x.align.h5", "--truth", "howto.mp4"], 1, "howto.mp4 is not JSON"),
         (["x.align.h5", "--truth", "other.json"], 1, "other.json has no truth for howto; it has a, b"),
         (["x.align.h5", "--truth", "one.json"], 1, "one.json has 1 rows for the 30 sentences of x"),
         (["bad.align.h5"], 1, "the times of the clips are not finite and ascending"),
