@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "howto"
 IMAGES = ROOT / "docs" / "images"
-SENTENCE = "now the green disc slides to the left"
+SENTENCE = "and then the striped red moon contracts"
 
 
 def vidalign(*args: str | Path) -> None:
