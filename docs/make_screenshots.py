@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "howto"
 IMAGES = ROOT / "docs" / "images"
-SENTENCE = "and then the striped red moon contracts"
+SENTENCE = "and then the small checkered purple crescent becomes full"
 
 
 def vidalign(*args: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""A chapter list as video platforms read it from a description: 0:14 now the green disc slides.
+"""A chapter list as video platforms read it from a description: 0:19 the purple crescent becomes full.
 
 All of a plugin: a function that writes, a format that says what it is, and an entry point in pyproject.toml.
 """
