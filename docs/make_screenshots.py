@@ -33,7 +33,7 @@ def shoot(browser: Browser, page: Path, image: Path, width: int, height: int, *,
     tab.goto(page.as_uri())
     tab.wait_for_selector("html[data-ready]", state="attached")
     tab.get_by_role("option", name=SENTENCE).click()
-    tab.evaluate("seek(18)")
+    tab.evaluate("seek(22)")
     tab.wait_for_timeout(4000)  # the controls of the video fade out
     tab.screenshot(path=image)
     context.close()
