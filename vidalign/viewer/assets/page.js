@@ -185,10 +185,12 @@ function themed(dark) {
 
 function measure() {
   const probe = $("spacer").appendChild(make("div", { className: "row" }));
-  state.rowHeight = probe.offsetHeight || state.rowHeight;
+  const height = probe.offsetHeight || state.rowHeight, same = height === state.rowHeight;
   probe.remove();
+  state.rowHeight = height;
   setZoom(state.zoom);
-  relist();
+  if (same) showList();
+  else relist();
 }
 
 async function startView() {
