@@ -21,7 +21,12 @@ README = (ROOT / "README.md").read_text("utf-8")
 def shell_lines() -> list[str]:
     """The lines of all shell blocks, without comments."""
     blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return [line.split("  #")[0].strip() for block in blocks for line in unfolded(block) if line.strip()]
+
+
+def unfolded(block: str) -> list[str]:
+    """Its lines, those that a backslash breaks in one piece."""
+    return block.replace("\\\n", " ").splitlines()
 
 
 def vidalign_commands() -> list[str]:
