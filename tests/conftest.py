@@ -35,7 +35,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the person who runs the tests has configured does not reach them."""
     for name in [name for name in os.environ if name.startswith("VIDALIGN_")]:
-        if name != "VIDALIGN_TEST_MEDIA":
+        if not name.startswith("VIDALIGN_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIDALIGN_CONFIG_DIR", str(tmp_path_factory.getbasetemp() / "no-config"))
 

@@ -82,3 +82,19 @@ def test_segments_on_twenty_unseen_videos(tmp_path: Path) -> None:
     assert iou >= 0.5
     assert iou - window_iou >= 0.05
     assert np.concatenate([j.hit for j in judgements]).mean() >= 0.85
+
+
+TOOLS = {
+    "figure": (("plot", "--truth", str(EXAMPLES / "howto.truth.json"), "-o", "figure.png"), "figure.png"),
+    "ELAN": (("export", "--to", "eaf"), "howto.eaf"),
+    "Label Studio": (("export", "--to", "label-studio"), "howto.json"),
+}
+
+
+@pytest.mark.parametrize(("line", "output"), TOOLS.values(), ids=TOOLS.keys())
+def test_one_command_takes_it_into_another_tool(
+    line: tuple[str, ...], output: str, example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([line[0], str(example), *line[1:]]) == 0
+    assert Path(output).stat().st_size > 5000

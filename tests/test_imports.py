@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ ROOMS = {
     "video": 1,
     "text": 1,
     "weights": 1,
+    "exports": 2,
     "backbones": 2,
     "aligners": 3,
     "training": 5,
@@ -36,9 +38,13 @@ ROOMS = {
 }
 GROUND_FLOOR = {("types", "errors")}
 FACADE = "__init__"
+UPSTAIRS = {("store", "exports"): "exports"}
+"""Packages that stand higher than the room they lie in."""
 PER_ITEM_BOUNDARY = "batch/boundary.py"
 HANDED_TO_ANOTHER_THREAD = "batch/prefetch.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
+BROUGHT_BY_TORCH = {"tensorboard"}
+"""Extras that only torch imports."""
 DISTRIBUTIONS = {"decord": "decord2", "yaml": "pyyaml"}
 HEAVY = ("torch", "decord", "av", "h5py", "numpy")
 
@@ -50,7 +56,11 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return room_at(path.relative_to(PACKAGE).parts)
+
+
+def room_at(parts: tuple[str, ...]) -> str:
+    return UPSTAIRS.get(parts[:2], parts[0].removesuffix(".py"))
 
 
 def imported_rooms(tree: ast.AST) -> Iterator[str]:
@@ -66,7 +76,7 @@ def imported_rooms(tree: ast.AST) -> Iterator[str]:
         for name in names:
             package, _, rest = name.partition(".")
             if package == "vidalign":
-                yield rest.partition(".")[0]
+                yield room_at(tuple(rest.split(".")))
 
 
 def outside(tree: ast.AST) -> Iterator[str]:
@@ -119,11 +129,37 @@ def test_imports_point_downwards(path: Path) -> None:
     assert not wrong, f"{room_of(path)} may not import {', '.join(wrong)}"
 
 
+def packages(lines: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in lines}
+
+
+def extras() -> set[str]:
+    """Packages that only an extra brings."""
+    optional = project()["optional-dependencies"]
+    return packages([line for name, lines in optional.items() if name != "dev" for line in lines])
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    return found
+
+
 def test_every_package_imported_is_a_declared_dependency() -> None:
-    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
+    declared = packages(project()["dependencies"]) | extras()
     named = {DISTRIBUTIONS.get(package, package) for path in MODULES for package in outside(tree_of(path))}
-    assert named - sys.stdlib_module_names - {"_typeshed"} == declared
+    assert named - sys.stdlib_module_names - {"_typeshed"} == declared - BROUGHT_BY_TORCH
+
+
+def test_what_an_extra_brings_is_imported_inside_functions() -> None:
+    """So that a package that is not there is missed only by what needs it."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}: {package}"
+        for path in MODULES
+        for node in tree_of(path).body
+        for package in {*outside(ast.Module([node], []))} & extras()
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) and "TYPE_CHECKING" not in ast.unparse(node)
+    ]
+    assert not wrong
 
 
 @BY_MODULE
@@ -170,6 +206,7 @@ def test_every_room_has_its_place() -> None:
     ("room", "source"),
     [
         ("store", "from vidalign.video.clips import Clip"),
+        ("store", "from vidalign.store.exports import registry"),
         ("types", "from vidalign.store import items"),
         ("backbones", "def f() -> None:\n    import vidalign.aligners.registry"),
         ("batch", "from vidalign.cli.output import Talk"),
@@ -207,11 +244,12 @@ print(json.dumps([codes, sorted(sys.modules)]))
         ([["--help"], ["--version"], []], 0),
         ([[name, "--help"] for name in COMMANDS], 0),
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
-        ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["models", "nonsense"]], 2),
+        ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["view"], ["models", "nonsense"]], 2),
         ([["eval", "align"], ["eval", "align", "/dev/null"], ["eval", "retrieval", "/dev/null"]], 2),
         ([["extract", "x", "-o", "y", "--dtype", "int8"], ["version", "surplus"]], 2),
+        ([["export", "--to", "eaf", "gone.h5"], ["plot", "gone.h5"], ["merge"], ["import-features", "."]], 2),
     ],
-    ids=["top", "help", "unknown", "missing", "eval", "wrong"],
+    ids=["top", "help", "unknown", "missing", "eval", "wrong", "other tools"],
 )
 def test_help_and_usage_errors_load_nothing_heavy(lines: list[list[str]], code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, json.dumps(lines)]

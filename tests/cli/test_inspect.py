@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -61,11 +63,32 @@ def test_an_alignment(name: str, aligned: None, cli: Run) -> None:
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("width", ["20", "21", "40", "200"])
-def test_any_width(width: str, aligned: None, cli: Run) -> None:
-    code, out, _ = cli("inspect", "x.h5", "--width", width)
+def visible(line: str) -> int:
+    """How wide a terminal shows a line."""
+    shown = (c for c in re.sub("\x1b\\[[0-9;]*m", "", line) if not unicodedata.combining(c))
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in shown)
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True, raising=False)
+
+
+@pytest.mark.parametrize("coloured", [False, True], ids=["plain", "colour"])
+@pytest.mark.parametrize("width", [1, 2, 5, 11, 12, 19, 20, 21, 40, 80, 137, 400])
+def test_any_width(
+    width: int, coloured: bool, aligned: None, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    plain = cli("inspect", "x.h5")[1]
+    if coloured:
+        on_a_terminal(monkeypatch)
+    code, out, _ = cli("inspect", "x.h5", *(["--width", str(width)] if width >= 20 else []))
     assert code == 0
-    assert max(len(line) for line in out.splitlines()) <= int(width)
+    assert max(visible(line) for line in out.splitlines()) <= width
+    assert re.sub("\x1b\\[[0-9;]*m", "", out) == plain
+    assert ("\x1b" in out) == coloured
 
 
 def test_an_alignment_for_programs(aligned: None, cli: Run) -> None:
@@ -77,11 +100,11 @@ def test_an_alignment_for_programs(aligned: None, cli: Run) -> None:
 
 
 def test_colours_on_a_terminal_only(aligned: None, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True, raising=False)
-    green = "\x1b[32maligned\x1b[0m"
-    assert cli("inspect", "x.h5")[1].count(green) == 3
+    on_a_terminal(monkeypatch)
+    out = cli("inspect", "x.h5")[1]
+    assert out.count("\x1b[32maligned\x1b[0m") == 3
+    for shade, colour in {"░": 25, "▒": 38, "▓": 114, "█": 227}.items():
+        assert f"\x1b[38;5;{colour}m{shade}" in out
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in cli("inspect", "x.h5")[1]
 

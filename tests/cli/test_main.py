@@ -304,7 +304,7 @@ def test_shell_completion_knows_the_commands() -> None:
     asking = {
         **os.environ,
         "_VIDALIGN_COMPLETE": "bash_complete",
-        "COMP_WORDS": "vidalign ex",
+        "COMP_WORDS": "vidalign ext",
         "COMP_CWORD": "1",
     }
     done = subprocess.run(command(), capture_output=True, text=True, env=asking)

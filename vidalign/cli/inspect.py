@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ from vidalign.cli.options import talk_options
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
     from vidalign.types import Alignment, Features
+
+
+_COLOURS = {"·": 244, "░": 25, "▒": 38, "▓": 114, "█": 227}
+"""Characters of the heat map -> colours of terminals with 256 of them."""
 
 
 @click.command()
@@ -59,9 +64,16 @@ def _alignment_text(alignment: Alignment, width: int) -> str:
     from vidalign.cli.lines import color_choice
     from vidalign.viewer.describe import describe_alignment
 
-    colored = color_choice() is None and sys.stdout.isatty()
+    if color_choice() is None and sys.stdout.isatty():
+        return "\n".join(describe_alignment(alignment, width, _paint, _shade))
+    return "\n".join(describe_alignment(alignment, width))
 
-    def paint(text: str, aligned: bool) -> str:
-        return click.style(text, fg="green" if aligned else "yellow") if colored else text
 
-    return "\n".join(describe_alignment(alignment, width, paint))
+def _paint(text: str, aligned: bool) -> str:
+    return click.style(text, fg="green" if aligned else "yellow")
+
+
+def _shade(line: str) -> str:
+    """Blocks from blue to yellow, cells that no window scored in grey."""
+    runs = (("".join(run), _COLOURS.get(cell)) for cell, run in groupby(line))
+    return "".join(run if colour is None else click.style(run, fg=colour) for run, colour in runs)

@@ -48,19 +48,24 @@ def emit_text(text: str) -> None:
     _to_stdout(text.encode("utf-8", "backslashreplace"))
 
 
-def _to_stdout(line: bytes) -> None:
+def emit_bytes(content: bytes) -> None:
+    """A whole file as it is."""
+    _to_stdout(content, end=b"")
+
+
+def _to_stdout(line: bytes, end: bytes = b"\n") -> None:
     if sys.stdout is None:
         return
     if sys.stdout.isatty():
-        bars.aside(lambda: _write(line))
+        bars.aside(lambda: _write(line + end))
     else:
-        _write(line)
+        _write(line + end)
 
 
-def _write(line: bytes) -> None:
+def _write(data: bytes) -> None:
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence()

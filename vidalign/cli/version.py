@@ -21,6 +21,9 @@ _DISTRIBUTIONS = (
     "click",
     "rich",
     "PyYAML",
+    "matplotlib",
+    "pyarrow",
+    "webdataset",
 )
 
 

@@ -27,12 +27,12 @@ def write_alignment(path: Path, alignment: Alignment, *, matrix: bool = True) ->
     `matrix=False` leaves `times` and `similarity` out. The same content gives the same bytes.
     """
     path = Path(path)
-    _check(alignment, path)
     if path.suffix.lower() == ".json":
+        _check(alignment, path)
         write_text(path, jsonfile.dumps(alignment_to_json(alignment, matrix=matrix)))
         return
     with hdf5.create(path, SCHEMA) as file:
-        _write_hdf5(file, alignment, matrix)
+        fill(file, alignment, path, matrix=matrix)
 
 
 def read_alignment(path: Path) -> Alignment:
@@ -41,9 +41,12 @@ def read_alignment(path: Path) -> Alignment:
     The files keep a cue's id, times and text; its `plain` is read back as its text.
     """
     path = Path(path)
-    alignment = _read_json(path) if _is_json(path) else _read_hdf5(path)
-    _check(alignment, path)
-    return alignment
+    if _is_json(path):
+        alignment = _read_json(path)
+        _check(alignment, path)
+        return alignment
+    with hdf5.open_schema(path, SCHEMA) as file:
+        return taken(file, path)
 
 
 def alignment_to_json(alignment: Alignment, *, matrix: bool = True) -> dict[str, Any]:
@@ -80,7 +83,9 @@ def _sentence_to_json(alignment: Alignment, k: int) -> dict[str, Any]:
     }
 
 
-def _write_hdf5(file: h5py.File, alignment: Alignment, matrix: bool) -> None:
+def fill(file: h5py.Group, alignment: Alignment, path: Path, *, matrix: bool = True) -> None:
+    """Write an alignment into a group of the file `path`, `matrix` as in `write_alignment`."""
+    _check(alignment, path)
     if matrix and alignment.similarity is not None and alignment.times is not None:
         hdf5.write_array(file, "similarity", np.asarray(alignment.similarity, dtype=np.float32))
         hdf5.write_array(file, "times", np.asarray(alignment.times, dtype=np.float64))
@@ -105,24 +110,26 @@ def _write_hdf5(file: h5py.File, alignment: Alignment, matrix: bool) -> None:
         hdf5.write_attribute(file, name, getattr(alignment, name))
 
 
-def _read_hdf5(path: Path) -> Alignment:
-    with hdf5.open_schema(path, SCHEMA) as file:
-        arrays: dict[str, Any] = {name: file[name][()] if name in file else None for name in _MATRIX}
-        arrays |= {name: file[name][()] for name in _ARRAYS if name not in _MATRIX}
-        group = file["sentences"]
-        columns = [
-            hdf5.read_texts(group, "text"),
-            *([_known_time(t) for t in group[name][()].tolist()] for name in ("start", "end")),
-            *(group[name][()].tolist() for name in ("first_cue", "last_cue")),
-            hdf5.read_texts(group, "id"),
-        ]
-        sentences = tuple(Sentence(*row) for row in zip(*columns, strict=True))
-        group = file["cues"]
-        starts, ends = (group[name][()].tolist() for name in ("start", "end"))
-        texts, ids = (hdf5.read_texts(group, name) for name in ("text", "id"))
-        cues = tuple(_cue(*row) for row in zip(starts, ends, texts, ids, strict=True))
-        known = _known(hdf5.read_attributes(file, path), path)
-    return Alignment(**arrays, sentences=sentences, cues=cues, **_without_schema(known))
+def taken(file: h5py.Group, path: Path) -> Alignment:
+    """Inverse of `fill`."""
+    arrays: dict[str, Any] = {name: file[name][()] if name in file else None for name in _MATRIX}
+    arrays |= {name: file[name][()] for name in _ARRAYS if name not in _MATRIX}
+    group = file["sentences"]
+    columns = [
+        hdf5.read_texts(group, "text"),
+        *([_known_time(t) for t in group[name][()].tolist()] for name in ("start", "end")),
+        *(group[name][()].tolist() for name in ("first_cue", "last_cue")),
+        hdf5.read_texts(group, "id"),
+    ]
+    sentences = tuple(Sentence(*row) for row in zip(*columns, strict=True))
+    group = file["cues"]
+    starts, ends = (group[name][()].tolist() for name in ("start", "end"))
+    texts, ids = (hdf5.read_texts(group, name) for name in ("text", "id"))
+    cues = tuple(_cue(*row) for row in zip(starts, ends, texts, ids, strict=True))
+    known = _known(hdf5.read_attributes(file, path), path)
+    alignment = Alignment(**arrays, sentences=sentences, cues=cues, **_without_schema(known))
+    _check(alignment, path)
+    return alignment
 
 
 def _read_json(path: Path) -> Alignment:

@@ -7,10 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from vidalign.errors import StoreError
-from vidalign.store import hdf5
+from vidalign.store import hdf5, jsonfile
 from vidalign.types import Features
 
 SCHEMA = "vidalign.features/1"
@@ -23,20 +24,31 @@ def write_features(path: Path, features: Features) -> None:
 
     The same content gives the same bytes. Raises StoreError.
     """
-    _check(features.features, features.times, Path(path))
     with hdf5.create(Path(path), SCHEMA) as file:
-        hdf5.write_array(file, "features", features.features)
-        hdf5.write_array(file, "times", np.asarray(features.times, dtype=np.float64))
-        for name in _ATTRIBUTES:
-            hdf5.write_attribute(file, name, getattr(features, name))
+        fill(file, features, Path(path))
 
 
 def read_features(path: Path) -> Features:
     """Read a features file; the dtype stays, unknown attributes are None. Raises StoreError."""
     path = Path(path)
     with hdf5.open_schema(path, SCHEMA) as file:
-        values, times = file["features"][()], file["times"][()].astype(np.float64, copy=False)
-        known = _known(hdf5.read_attributes(file, path), path)
+        return taken(file, path)
+
+
+def fill(group: h5py.Group, features: Features, path: Path, *, arrays: bool = True) -> None:
+    """Write features into a group of the file `path`; without `arrays` only how they were made."""
+    _check(features.features, features.times, path)
+    if arrays:
+        hdf5.write_array(group, "features", features.features)
+        hdf5.write_array(group, "times", np.asarray(features.times, dtype=np.float64))
+    for name in _ATTRIBUTES:
+        hdf5.write_attribute(group, name, getattr(features, name))
+
+
+def taken(group: h5py.Group, path: Path) -> Features:
+    """Inverse of `fill`."""
+    values, times = group["features"][()], group["times"][()].astype(np.float64, copy=False)
+    known = _known(hdf5.read_attributes(group, path), path)
     _check(values, times, path)
     return Features(features=values, times=times, **{name: known[name] for name in _ATTRIBUTES})
 
@@ -61,6 +73,11 @@ def read_features_attributes(path: Path) -> dict[str, Any]:
     path = Path(path)
     with hdf5.open_schema(path, SCHEMA) as file:
         return _known(hdf5.read_attributes(file, path), path) | {"dtype": str(file["features"].dtype)}
+
+
+def attributes_json(features: Features) -> str:
+    """How features were made, as one canonical JSON object; null for what is not known."""
+    return hdf5.canonical_json({name: jsonfile.value(getattr(features, name)) for name in _ATTRIBUTES})
 
 
 def content_sha256(features: Features) -> str:

@@ -22,11 +22,14 @@ _TEXT = h5py.string_dtype("utf-8")
 
 
 @contextmanager
-def create(path: Path, schema: str) -> Iterator[h5py.File]:
-    """Open a new file of `schema` for writing; `complete` is set last, then it takes the place of `path`."""
+def create(path: Path, schema: str, *, version: str = "v108") -> Iterator[h5py.File]:
+    """Open a new file of `schema` for writing; `complete` is set last, then it takes the place of `path`.
+
+    `version` is that of the oldest HDF5 which can read it: 1.8, or v110 where datasets are virtual.
+    """
     with atomic_path(path) as temporary:
         try:
-            with h5py.File(temporary, "w", libver=("v108", "v108"), locking="best-effort") as file:
+            with h5py.File(temporary, "w", libver=(version, version), locking="best-effort") as file:
                 write_attribute(file, "schema", schema)
                 yield file
                 file.attrs["complete"] = np.True_
@@ -98,10 +101,11 @@ def check_schema(found: object, wanted: str, path: Path) -> None:
 _MAKERS = {
     "vidalign.features": "features files come from `vidalign extract`",
     "vidalign.alignment": "alignment files come from `vidalign align`",
+    "vidalign.pack": "merged files come from `vidalign merge`",
 }
 
 
-def write_attribute(file: h5py.File, name: str, value: Any) -> None:
+def write_attribute(file: h5py.Group, name: str, value: Any) -> None:
     """Store one attribute; None and numbers that are not finite are left out (unknown)."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return
@@ -115,7 +119,7 @@ def write_attribute(file: h5py.File, name: str, value: Any) -> None:
         file.attrs[name] = value
 
 
-def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
+def read_attributes(file: h5py.Group, path: Path) -> dict[str, Any]:
     """All root attributes as plain Python values."""
     try:
         return {str(name): _plain(value) for name, value in file.attrs.items()}

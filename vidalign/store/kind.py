@@ -28,6 +28,11 @@ def kind_of(path: Path) -> Kind:
         return "features"
     if schema.startswith("vidalign.alignment/"):
         return "alignment"
+    if schema.startswith("vidalign.pack/"):
+        raise StoreError(
+            f"{path} holds many files merged into one",
+            hint="take them apart: vidalign merge FILE --split -o DIR",
+        )
     raise StoreError(
         f"{path} is an HDF5 file of another program", hint="give a file that extract or align wrote"
     )

@@ -12,8 +12,11 @@ from vidalign.types import Alignment, Features, Sentence
 from vidalign.viewer.heatmap import clock, heat_map, time_axis
 
 HEIGHT = 24
+_INDENTED_FROM = 12
 Paint = Callable[[str, bool], str]
 """Gives a label its colour; the flag says aligned."""
+Shade = Callable[[str], str]
+"""Gives a line of the heat map its colours."""
 
 
 def features_values(features: Features) -> dict[str, Any]:
@@ -58,7 +61,10 @@ def describe_features(features: Features) -> list[str]:
 
 
 def describe_alignment(
-    alignment: Alignment, width: int, paint: Paint = lambda text, aligned: text
+    alignment: Alignment,
+    width: int,
+    paint: Paint = lambda text, aligned: text,
+    shade: Shade = lambda line: line,
 ) -> list[str]:
     """Lines for people, no longer than `width` characters: header, heat map, one line a sentence."""
     count, aligned = len(alignment.sentences), int(alignment.aligned.sum())
@@ -72,11 +78,11 @@ def describe_alignment(
         lines.append(f"  {alignment.notice}")
     lines = [shorten(line, width) for line in lines]
     if alignment.similarity is not None and alignment.times is not None and alignment.similarity.size:
-        columns = max(1, width - 2)
-        drawn = heat_map(alignment.similarity, columns, HEIGHT)
-        lines += ["", *(f"  {line}" for line in drawn)]
+        indent = "  " if width >= _INDENTED_FROM else ""
+        drawn = heat_map(alignment.similarity, max(1, width - len(indent)), HEIGHT)
+        lines += ["", *(indent + shade(line) for line in drawn)]
         start, end = float(alignment.times[0, 0]), float(alignment.times[-1, 1])
-        lines.append(shorten(f"  {time_axis(start, end, len(drawn[0]))}", width))
+        lines.append(shorten(indent + time_axis(start, end, len(drawn[0])), width))
     lines.append("")
     return lines + [_sentence_line(alignment, k, width, paint) for k in range(count)]
 

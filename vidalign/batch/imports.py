@@ -1,0 +1,141 @@
+"""Features that other tools made become features files, with the recipe that the user says they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign._version import __version__
+from vidalign.batch.boundary import attempt
+from vidalign.batch.export import put
+from vidalign.batch.report import ItemResult, Status
+from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.store.exports.formats import FeaturesFormat, Rows
+from vidalign.store.features import write_features
+from vidalign.store.items import name_below
+from vidalign.types import Features, Recipe
+from vidalign.weights.cards import BackboneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the user says of the features: how they were cut, by which backbone (None: unknown)."""
+
+    layout: str
+    recipe: Recipe
+    backbone: str | None = None
+    spec: BackboneSpec | None = None
+
+
+def find_layout_files(given: Iterable[Path], form: FeaturesFormat) -> list[tuple[Path, str]]:
+    """Files given and, below folders, those with a suffix of the layout; each with its name without it."""
+    found: dict[Path, str] = {}
+    for path in given:
+        if not path.is_dir():
+            found.setdefault(path, _without(path.name, form.reads) or path.stem)
+            continue
+        below = {
+            file: _without(name_below(file, path), form.reads)
+            for file in sorted(path.rglob("*"))
+            if file.is_file() and not file.name.startswith(".") and _without(file.name, form.reads)
+        }
+        if not below:
+            raise UsageError(f"no {' or '.join(form.reads)} file in the folder {path}", hint="check --preset")
+        found |= {file: name or file.stem for file, name in below.items()}
+    return list(found.items())
+
+
+def import_files(
+    files: Iterable[tuple[Path, str]],
+    form: FeaturesFormat,
+    stated: Stated,
+    folder: Path,
+    *,
+    key: str | None = None,
+    overwrite: bool = False,
+) -> Iterator[ItemResult]:
+    """One features file a video below `folder`; a file that cannot be read fails alone.
+
+    Raises OutputMismatchError where an output of other content is in the way, unless `overwrite`.
+    """
+    written: dict[Path, Path] = {}
+    for path, name in files:
+        rows = _all_rows(path, name, form, key)
+        while (found := attempt(lambda: next(rows, None), path)) is not None:  # noqa: B023
+            if isinstance(found, VidalignError):
+                yield ItemResult(name, "failed", str(path), error=found)
+                break
+            video, values = found
+            output = _inside(folder, video)
+            if output in written:
+                other = written[output]
+                raise UsageError(f"{path} and {other} both hold {video}", hint="import them into two folders")
+            written[output] = path
+            yield _import(path, video, values, stated, output, overwrite)
+
+
+def as_features(rows: Rows, stated: Stated) -> Features:
+    """The rows with the times they have, else those of the recipe: row i covers a clip from i * stride.
+
+    Raises DataError where they do not fit the backbone.
+    """
+    width = rows.values.shape[1]
+    if stated.spec is not None:
+        expected = stated.spec.layers.get(stated.recipe.layer)
+        if expected != width:
+            raise DataError(
+                f"the features are {width} wide, but layer {stated.recipe.layer} of {stated.backbone} is "
+                f"{expected}"
+            )
+    times = _times(len(rows.values), stated.recipe) if rows.times is None else rows.times
+    return Features(
+        features=rows.values,
+        times=times,
+        backbone=stated.backbone,
+        recipe=stated.recipe,
+        reader=f"imported from {stated.layout}",
+        video=rows.video,
+        vidalign_version=__version__,
+    )
+
+
+def _import(path: Path, video: str, rows: Rows, stated: Stated, output: Path, overwrite: bool) -> ItemResult:
+    def work() -> bool:
+        features = as_features(rows, stated)
+        return put(output, lambda temporary: write_features(temporary, features), overwrite=overwrite)
+
+    outcome = attempt(work, path)
+    if isinstance(outcome, VidalignError):
+        return ItemResult(video, "failed", str(path), error=outcome)
+    warnings = () if np.isfinite(rows.values).all() else (f"{path}: {video} holds NaN or infinity",)
+    status: Status = "done" if outcome else "skipped"
+    details = {"clips": len(rows.values), "width": int(rows.values.shape[1])}
+    return ItemResult(video, status, str(path), str(output), warnings=warnings, details=details)
+
+
+def _all_rows(path: Path, name: str, form: FeaturesFormat, key: str | None) -> Iterator[tuple[str, Rows]]:
+    if form.read is None:
+        raise UsageError("this layout can be written but not read")
+    return form.read(path, name, key)
+
+
+def _times(clips: int, recipe: Recipe) -> NDArray[np.float64]:
+    starts = np.arange(clips, dtype=np.float64) * recipe.stride
+    return np.stack([starts, starts + recipe.frames / recipe.fps], axis=1)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The output for a name out of somebody's file, which must not lead out of the folder."""
+    parts = [part for part in name.split("/") if part]
+    if not parts or ".." in parts or "\0" in name:
+        raise UsageError(f"{name!r} is no name for a file below {folder}")
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}.h5")
+
+
+def _without(name: str, suffixes: Iterable[str]) -> str:
+    """The name without the first suffix that fits, "" where none does."""
+    return next((name[: -len(end)] for end in suffixes if name.lower().endswith(end)), "")
