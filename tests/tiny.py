@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 import torch
 
 from vidalign.aligners import registry as aligners
+from vidalign.aligners.scorers.tan import TAN
+from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.backbones import registry as backbones
 from vidalign.types import Features
 from vidalign.weights import cache
@@ -153,6 +156,14 @@ def write_vtt(path: Path, *texts: str, step: float = 1.0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["WEBVTT\n", *cues]), "utf-8")
     return path
+
+
+def with_head(aligner: aligners.Aligner) -> aligners.Aligner:
+    """The same with a random network that has an alignability head, as the bundled one has not."""
+    assert isinstance(aligner.scorer, TanScorer)
+    torch.manual_seed(0)
+    network = TAN(**{**aligner.spec.config, "head": True})
+    return replace(aligner, scorer=TanScorer(network, aligner.scorer.tokenizer))
 
 
 def made_features(clips: int = 5, width: int = 256, *, seed: int = 3, **known: object) -> Features:

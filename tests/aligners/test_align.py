@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny import made_features
+from tests.tiny import made_features, with_head
 from vidalign.aligners.align import AlignSettings, align_features
 from vidalign.aligners.registry import Aligner, load_aligner
 from vidalign.aligners.windowing import Windowing
@@ -34,7 +34,7 @@ def transcript(texts: Sequence[str] = TEXTS, *, timed: bool = True) -> Transcrip
 @pytest.fixture
 def aligner(tiny: Path) -> Aligner:
     """Without what the card's calibration was fitted to."""
-    loaded = load_aligner("mini")
+    loaded = with_head(load_aligner("mini"))
     return replace(loaded, spec=replace(loaded.spec, calibration=None))
 
 

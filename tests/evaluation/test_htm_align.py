@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.tiny import made_features
+from tests.tiny import made_features, with_head
 from vidalign.aligners.registry import Aligner, load_aligner
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.windowing import Stitcher, Window, Windowing
@@ -170,7 +170,7 @@ def replace_times(row: TruthRow, k: int) -> TruthRow:
 
 @pytest.fixture
 def aligner(tiny: Path) -> Aligner:
-    return load_aligner("mini")
+    return with_head(load_aligner("mini"))
 
 
 def test_what_each_encoder_says(aligner: Aligner) -> None:
