@@ -57,6 +57,12 @@ def test_the_two_commands_are_those_that_ci_runs() -> None:
     assert second == "pytest" and "\nstep pytest" in ci
 
 
+@pytest.mark.parametrize("script", ["training/walk.sh"])
+def test_the_first_training_is_the_script_that_is_tested(script: str) -> None:
+    lines = (ROOT / "examples" / script).read_text("utf-8").splitlines()
+    assert not {line for line in lines if line.startswith("vidalign ")} - set(shell_lines())
+
+
 def test_models_and_recipes_are_named_as_they_are() -> None:
     for name in (*card_names(), *recipe_names()):
         assert f"`{name}`" in README, name
