@@ -20,6 +20,7 @@ from vidalign.evaluation.retrieval import RetrievalRow
 
 WIDE = 160
 """Columns of a table that goes to a file."""
+NARROWEST = 110
 
 Shown = Callable[[float], str]
 """How a number is written."""
@@ -34,8 +35,8 @@ _ALIGN_COLUMNS: dict[str, tuple[str, Shown]] = {
     "auc": ("ROC-AUC %", _percent),
     "average_precision": ("AP %", _percent),
     "timing_error": ("error s", "{:.1f}".format),
-    "iou": ("IoU", "{:.3f}".format),
-    "calibration_error": ("ECE", "{:.3f}".format),
+    "iou": ("IoU", "{:.2f}".format),
+    "calibration_error": ("ECE", "{:.2f}".format),
 }
 _RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
     "recall_1": ("R@1 %", _percent),
@@ -47,10 +48,10 @@ _RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
 
 def align_table(reports: Sequence[Report]) -> str:
     """One row a method; each number with its 95 % interval below it."""
-    table = _table("method", "windows", "videos", "sentences", *(head for head, _ in _ALIGN_COLUMNS.values()))
+    table = _table("method", "windows", "videos", "alignable", *(head for head, _ in _ALIGN_COLUMNS.values()))
     for made in reports:
         numbers = [_cell(made.metrics[name], shown) for name, (_, shown) in _ALIGN_COLUMNS.items()]
-        counts = f"{made.sentences}\n({made.alignable} alignable)"
+        counts = f"{made.alignable} of\n{made.sentences}"
         table.add_row(made.method.name, _windows(made), str(made.videos), counts, *numbers)
     return drawn(table)
 
@@ -104,9 +105,9 @@ def estimate_record(found: Estimate) -> dict[str, float | None]:
 
 
 def drawn(table: Table) -> str:
-    """The table as text, as wide as the terminal."""
+    """The table as text, as wide as the terminal, but never so narrow that numbers are cut."""
     width = shutil.get_terminal_size((WIDE, 24)).columns if sys.stdout.isatty() else WIDE
-    console = Console(file=StringIO(), width=width, color_system=None)
+    console = Console(file=StringIO(), width=max(width, NARROWEST), color_system=None)
     console.print(table)
     assert isinstance(console.file, StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip("\n").split("\n"))
@@ -116,7 +117,7 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     for name in others:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -130,4 +131,4 @@ def _cell(found: Estimate, shown: Shown) -> str:
 
 def _windows(made: Report) -> str:
     parts = (made.method.windowing, made.method.encoders)
-    return ", ".join(part for part in parts if part is not None) or "-"
+    return "\n".join(part for part in parts if part is not None) or "-"
