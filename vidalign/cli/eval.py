@@ -186,10 +186,15 @@ def _tell_left_out(
     name: str, missing: Sequence[str], failed: Mapping[str, VidalignError], truth: Path, talk: Talk
 ) -> bool:
     """Name the videos that are not among the numbers; True when there are none."""
+    from vidalign.errors import DataError
+
     for error in failed.values():
         talk.error(error)
     if missing:
-        talk.error(f"{name}: no file for {len(missing)} of the videos of {truth}: {' '.join(missing)}")
+        message = f"{name}: no file for {len(missing)} of the videos of {truth}: {' '.join(missing)}"
+        talk.error(
+            DataError(message, hint="files are found by the video's name: NAME.h5, NAME.align.h5, NAME.vtt")
+        )
     return not (missing or failed)
 
 
