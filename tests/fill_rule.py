@@ -1,4 +1,4 @@
-"""Deterministic weights from tensor names: the rule that the golden values were made with (their rule A)."""
+"""Deterministic weights from tensor names: the two rules that the golden values were made with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 import torch
 
 
+Rule = Callable[..., torch.Tensor]
+"""(name, shape, integer=...) -> the tensor of that name and shape."""
+
+
 def filled(name: str, shape: tuple[int, ...], *, integer: bool = False) -> torch.Tensor:
-    """The tensor of that name and shape."""
+    """The tensor of that name and shape by rule A: sines of the flat index."""
     if integer:
         return torch.zeros(shape, dtype=torch.int64)
     count = int(np.prod(shape))
@@ -25,26 +29,47 @@ def filled(name: str, shape: tuple[int, ...], *, integer: bool = False) -> torch
     return torch.from_numpy(values.astype(np.float32)).reshape(shape)
 
 
-def fill_module(module: torch.nn.Module) -> None:
+def filled_b(name: str, shape: tuple[int, ...], *, integer: bool = False) -> torch.Tensor:
+    """The tensor of that name and shape by rule B: draws of a generator that the name seeds."""
+    if integer:
+        return torch.zeros(shape, dtype=torch.int64)
+    rng = np.random.RandomState(zlib.crc32(name.encode()))
+    if name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):
+        values = rng.uniform(0.5, 1.5, shape)
+    elif name.endswith(("running_mean", "bias")):
+        values = rng.normal(0, 0.1, shape)
+    else:
+        values = rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def noise(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
+    """The input of rule B's golden values: uniform in -1..1."""
+    return torch.from_numpy(np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32))
+
+
+def fill_module(module: torch.nn.Module, rule: Rule = filled) -> None:
     """Load every state-dict entry of `module` from its name."""
     state = {
-        name: filled(name, tuple(t.shape), integer=not t.is_floating_point())
+        name: rule(name, tuple(t.shape), integer=not t.is_floating_point())
         for name, t in module.state_dict().items()
     }
     module.load_state_dict(state, strict=True)
 
 
-def fill_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+def fill_shapes(shapes: Mapping[str, tuple[int, ...]], rule: Rule = filled) -> dict[str, torch.Tensor]:
     """Tensors for a name -> shape table."""
-    return {n: filled(n, s, integer=n.endswith("num_batches_tracked")) for n, s in shapes.items()}
+    return {n: rule(n, s, integer=n.endswith("num_batches_tracked")) for n, s in shapes.items()}
 
 
 def read_keys(path: Path) -> dict[str, tuple[int, ...]]:
-    """A `name TAB shape [TAB dtype]` file as an ordered table."""
+    """A `name TAB shape [TAB dtype]` file as an ordered table; lines that begin with # are no entries."""
     table = {}
     for line in path.read_text().splitlines():
+        if line.startswith("#"):
+            continue
         name, shape = line.split("\t")[:2]
-        table[name] = tuple(int(n) for n in shape.strip("()").split(",") if n.strip())
+        table[name] = tuple(int(n) for n in shape.strip("()[]").split(",") if n.strip())
     return table
 
 
