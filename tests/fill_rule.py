@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-
 Rule = Callable[..., torch.Tensor]
 """(name, shape, integer=...) -> the tensor of that name and shape."""
 
