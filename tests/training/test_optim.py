@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from torch import nn
 
+from vidalign.errors import ConfigError
 from vidalign.training.config import OptimizerOptions
-from vidalign.training.optim import learning_rate, make_optimizer
+from vidalign.training.optim import learning_rate, make_optimizer, set_rate
 
 
 class Network(nn.Module):
@@ -58,3 +62,54 @@ def test_the_end_may_be_above_zero_and_the_rate_constant() -> None:
 def test_a_warm_up_longer_than_the_run_is_no_error() -> None:
     options = OptimizerOptions(learning_rate=1.0, warmup=100)
     assert learning_rate(9, 10, options) == pytest.approx(0.1)
+
+
+def test_milestones_in_epochs_after_a_warm_up() -> None:
+    options = OptimizerOptions(
+        learning_rate=1.0, warmup=2, schedule="steps", milestones=(4, 6), gamma=0.01, unit="epochs"
+    )
+    rates = [learning_rate(step, 80, options, epoch=10) for step in range(80)]
+    assert rates[:3] == pytest.approx([0.05, 0.1, 0.15])
+    assert set(rates[19:40]) == {1.0}
+    assert rates[40:60] == pytest.approx([0.01] * 20)
+    assert rates[60:] == pytest.approx([0.0001] * 20)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"schedule": "steps"}, "go together"),
+        ({"milestones": (3.0,)}, "go together"),
+        ({"schedule": "steps", "milestones": (6.0, 4.0)}, "rise"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"gamma": 0.0}, "gamma"),
+    ],
+)
+def test_options_that_cannot_be(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        OptimizerOptions(**wrong)
+
+
+def test_sgd_with_a_rate_of_its_own_for_each_part() -> None:
+    network = Network()
+    parameters = dict(network.named_parameters())
+    options = OptimizerOptions(
+        name="sgd", learning_rate=0.5, momentum=0.0, weight_decay=0.0, decayed="all", warmup=0
+    )
+    multipliers = {name: 4.0 for name in parameters if name.startswith("block.fc")}
+    optimizer = make_optimizer(parameters, options, multipliers)
+    assert isinstance(optimizer, torch.optim.SGD)
+    before = {name: value.detach().clone() for name, value in parameters.items()}
+    set_rate(optimizer, 0.1)
+    for value in parameters.values():
+        value.grad = torch.ones_like(value)
+    optimizer.step()
+    moved = {name: float((before[name] - value.detach()).mean()) for name, value in parameters.items()}
+    assert moved == {name: pytest.approx(0.4 if "fc" in name else 0.1) for name in parameters}
+
+
+def test_everything_may_be_decayed() -> None:
+    parameters = dict(Network().named_parameters())
+    options = OptimizerOptions(name="sgd", weight_decay=0.005, decayed="all")
+    decayed, spared = make_optimizer(parameters, options).param_groups
+    assert len(decayed["params"]) == len(parameters) and not spared["params"]

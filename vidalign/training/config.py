@@ -66,18 +66,26 @@ class LoopOptions:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerOptions:
-    """AdamW with a linear warm-up of so many steps, then a cosine to `final` times the learning rate.
+    """AdamW, or SGD with momentum; a linear warm-up, then a cosine to `final` times the learning rate, no
+    change, or `steps`: the rate times `gamma` from each of the `milestones` on.
 
-    Norms and biases are not decayed. `quirks: reference` goes by names, as TemporalAlignNet does, and so
-    decays the norms at the top of its first stage's network.
+    `unit` is what `warmup` and `milestones` count. Norms and biases are not decayed unless `decayed` is all.
+    `quirks: reference` goes by names, as TemporalAlignNet does, and so decays the norms at the top of its
+    first stage's network.
     """
 
+    name: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-4
     weight_decay: float = 1e-5
     betas: tuple[float, ...] = (0.9, 0.999)
+    momentum: float = 0.9
     warmup: int = 1000
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "steps"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    unit: Literal["steps", "epochs"] = "steps"
     final: float = 0.0
+    decayed: Literal["weights", "all"] = "weights"
     quirks: Literal["reference", "corrected"] = "corrected"
 
     def __post_init__(self) -> None:
@@ -88,6 +96,14 @@ class OptimizerOptions:
                 raise ConfigError(f"{name} must not be below 0, not {getattr(self, name)}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas must be two numbers in [0, 1), not {list(self.betas)}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be in [0, 1), not {self.momentum}")
+        if list(self.milestones) != sorted(self.milestones) or any(m < 0 for m in self.milestones):
+            raise ConfigError(f"milestones must not be below 0, and rise: {list(self.milestones)}")
+        if (self.schedule == "steps") != bool(self.milestones):
+            raise ConfigError("schedule steps and milestones go together", hint="give both or neither")
+        if not 0 < self.gamma <= 1:
+            raise ConfigError(f"gamma must be in (0, 1], not {self.gamma}")
         if not 0 <= self.final <= 1:
             raise ConfigError(f"final must be in [0, 1], not {self.final}")
 

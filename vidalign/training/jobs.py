@@ -32,6 +32,10 @@ class Objective(nn.Module):
         """What is trained, under the names that the optimiser's rule for weight decay reads."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
+    def rate_multipliers(self) -> dict[str, float]:
+        """Multiples of the learning rate, by those names; what is not named has 1."""
+        return {}
+
 
 class TrainingSet(Protocol[Item]):
     """A map-style data set whose items are pure functions of (seed, epoch, index).

@@ -24,7 +24,7 @@ from vidalign.training.interrupts import Interrupts
 from vidalign.training.jobs import Batch, Job, Objective, TrainingSet
 from vidalign.training.journal import Journal
 from vidalign.training.meter import LossMeter
-from vidalign.training.optim import learning_rate, make_optimizer
+from vidalign.training.optim import learning_rate, make_optimizer, set_rate
 from vidalign.training.stream import BatchKeys, open_batches, to_device
 
 _LOG = logging.getLogger("vidalign.training")
@@ -61,13 +61,15 @@ class Loop:
         self.module: nn.Module = wrapped(self.objective, place.ranks, place.device)
         trained = self.objective.decay_names()
         self.parameters = list(trained.values())
-        self.optimizer = make_optimizer(trained, config.common.optimizer)
+        multipliers = self.objective.rate_multipliers()
+        self.optimizer = make_optimizer(trained, config.common.optimizer, multipliers)
         self.scaler = torch.amp.GradScaler(place.device.type, enabled=place.precision == "fp16")
         if state:
             self.optimizer.load_state_dict(state.optimizer)
             self.scaler.load_state_dict(state.scaler)
         self.losses = LossMeter(self.progress.pending)
         self._note = ""
+        self._epoch = 1.0
 
     def run(
         self, data: TrainingSet[Any], journal: Journal | None, interrupts: Interrupts, watch: Watch
@@ -77,6 +79,7 @@ class Loop:
         `journal` is None in all processes but the first.
         """
         steps = self.steps(data)
+        self._epoch = len(data) / self._items_a_step()
         batches = self._batches(data, steps)
         watch(self.progress.step, steps, "")
         self.module.train()
@@ -88,7 +91,7 @@ class Loop:
             step = self.progress.step = self.progress.step + 1
             self.progress.finished = step >= steps
             if self._due(self.options.log_every):
-                self._record(journal, len(data), steps, clock)
+                self._record(journal, steps, clock)
             if self._due(self.options.validate_every):
                 with clock.aside():
                     self._validate(journal)
@@ -109,6 +112,9 @@ class Loop:
         assert options.epochs is not None
         return math.ceil(options.epochs * len(data) / self._items_a_step())
 
+    def _rate(self, step: int, steps: int) -> float:
+        return learning_rate(step, steps, self.config.common.optimizer, self._epoch)
+
     def _due(self, every: int) -> bool:
         """Whether the step just done is one of every so many (0: none), or the last."""
         return self.progress.finished or bool(every and self.progress.step % every == 0)
@@ -125,9 +131,7 @@ class Loop:
         return open_batches(data, keys, options.workers, self.place.device)
 
     def _step(self, step: int, steps: int, batches: Iterator[Batch], clock: _Clock) -> None:
-        rate = learning_rate(step, steps, self.config.common.optimizer)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, self._rate(step, steps))
         torch.manual_seed(_seed_of(self.config.common.seed, step, self.place.ranks.rank))
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.options.accumulate
@@ -161,7 +165,7 @@ class Loop:
         kind = kinds.get(self.place.precision, torch.float32)
         return torch.autocast(self.place.device.type, kind, enabled=kind is not torch.float32)
 
-    def _record(self, journal: Journal | None, items: int, steps: int, clock: _Clock) -> None:
+    def _record(self, journal: Journal | None, steps: int, clock: _Clock) -> None:
         step = self.progress.step
         means = self.losses.take(self.place.ranks, self.place.device)
         if not math.isfinite(means["loss"]):
@@ -169,8 +173,8 @@ class Loop:
         rates = clock.rates()
         self._note = f"loss {means['loss']:.4f}, {rates['items_per_second']:.1f} items/s"
         if journal is not None:
-            epoch = step * self._items_a_step() / items
-            rate = learning_rate(step - 1, steps, self.config.common.optimizer)
+            epoch = step / self._epoch
+            rate = self._rate(step - 1, steps)
             numbers = {"epoch": round(epoch, 4), "learning_rate": rate, **means, **rates}
             journal.write(step, numbers)
 
