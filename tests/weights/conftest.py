@@ -51,7 +51,7 @@ def checks(tan_shapes: Shapes, s3d_shapes: Shapes) -> Checks:
     """The shrunken networks in place of the full ones."""
 
     def shapes(card: ModelCard, role: str) -> Mapping[str, tuple[int, ...]]:
-        return {"tan-htm370k": tan_shapes, "s3d-howto100m": s3d_shapes}[card.name]
+        return {"tan-htm370k": tan_shapes, "s3d-howto100m": s3d_shapes}.get(card.name, {})
 
     return Checks(shapes, load_dictionary)
 

@@ -88,7 +88,7 @@ def check_features(features: Features, aligner: Aligner) -> None:
     )
     backbone = backbone_of(aligner.card)
     again = f"run `vidalign extract VIDEO -o DIR --backbone {backbone.reference} --recipe {spec.recipe}`"
-    if features.backbone is not None and features.backbone != spec.backbone:
+    if features.backbone is not None and features.backbone != backbone.name:
         raise DataError(f"the features come from backbone {features.backbone}, {needed}", hint=again)
     if features.recipe is not None:
         differences = features.recipe.differences(recipe_of(aligner.card))

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidalign.backbones.s3d import S3D
-from vidalign.backbones.spec import DIVISORS, backbone_spec, check_recipe
+from vidalign.backbones.spec import backbone_spec, check_recipe, clip_channels
 from vidalign.errors import DataError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, locate, owner, weights_sha256
 from vidalign.weights.cards import BackboneSpec, ModelCard, get_card
 from vidalign.weights.convert import match, read_weights
+from vidalign.weights.plugins import get_family, load_named
 from vidalign.weights.tensors import load_tensors
 
-FAMILIES: dict[str, Callable[..., nn.Module]] = {"s3d": S3D}
-"""Family name -> class whose forward maps clips to a dict of layers."""
+Weights = Mapping[str, Tensor]
 
 
 class Backbone(nn.Module):
-    """Clips (B, 3, N, H, W), scaled as `recipe` says, -> features (B, D); raises DataError else."""
+    """Clips (B, C, N, H, W), scaled as `recipe` says, -> features (B, D); raises DataError else.
+
+    C is 3 but for networks that read something else than pictures.
+    """
 
     def __init__(self, network: nn.Module, card: ModelCard, recipe: Recipe, sha256: str) -> None:
         super().__init__()
@@ -34,24 +37,31 @@ class Backbone(nn.Module):
         self.recipe = recipe
         self.width = spec.layers[recipe.layer]
         self.sha256 = sha256
-        self._divisor = DIVISORS[spec.family]
+        self._divisor = get_family(spec.family).divisor
+        self._channels = clip_channels(spec)
 
     def forward(self, clips: Tensor) -> Tensor:
-        shape = tuple(clips.shape)
-        if len(shape) != 5 or shape[1] != 3 or any(n < 1 or n % self._divisor for n in shape[2:]):
+        features = self.raw(clips)
+        return F.normalize(features, dim=-1) if self.recipe.l2 else features
+
+    def raw(self, clips: Tensor) -> Tensor:
+        """Features (B, D) before the recipe's `l2`."""
+        shape, channels = tuple(clips.shape), self._channels
+        if len(shape) != 5 or shape[1] != channels or any(n < 1 or n % self._divisor for n in shape[2:]):
             raise DataError(
-                f"clips have shape {shape}; {self.card} takes (clips, 3, frames, height, width) "
+                f"clips have shape {shape}; {self.card} takes (clips, {channels}, frames, height, width) "
                 f"with frames, height and width multiples of {self._divisor}"
             )
         features: Tensor = self.network(clips)[self.recipe.layer]
-        return F.normalize(features, dim=-1) if self.recipe.l2 else features
+        return features
 
 
 def build(spec: BackboneSpec) -> nn.Module:
     """The network of a card, with weights as its class initialises them; raises ModelError on a config
     that makes none."""
+    network = cast(Callable[..., nn.Module], load_named(get_family(spec.family).network))
     with unfit_config(spec.family):
-        return FAMILIES[spec.family](**spec.config)
+        return network(**spec.config)
 
 
 @contextmanager
@@ -71,13 +81,22 @@ def state_shapes(spec: BackboneSpec) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def load_network(spec: BackboneSpec, tensors: Mapping[str, Tensor]) -> nn.Module:
+def rename(spec: BackboneSpec, tensors: Weights) -> Weights:
+    """A state dict under any published name scheme of the family -> under the network's own names."""
+    names = get_family(spec.family).names
+    return tensors if names is None else cast(Callable[[Weights], Weights], load_named(names))(tensors)
+
+
+def load_network(spec: BackboneSpec, tensors: Weights) -> nn.Module:
     """The network with those weights, strictly, in eval mode and float32."""
     with torch.device("meta"):
         network = build(spec)
     match(tensors, {name: tuple(t.shape) for name, t in network.state_dict().items()})
     floats = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
     network.load_state_dict(floats, strict=True, assign=True)
+    if any(buffer.is_meta for buffer in network.buffers()):  # of those that no state dict holds
+        network = build(spec)
+        network.load_state_dict(floats, strict=True)
     return network.eval().requires_grad_(False)
 
 
@@ -93,12 +112,22 @@ def load_backbone(
     card = get_card(name)
     spec = backbone_spec(card)
     recipe = recipe or spec.recipe
-    check_recipe(spec, recipe, name)
-    tensors, sha256 = read_or_locate(card, "backbone", weights, state_shapes(spec))
+    check_recipe(spec, recipe, name, pictures=False)
+    tensors, sha256 = read_or_locate(
+        card, "backbone", weights, state_shapes(spec), lambda found: rename(spec, found)
+    )
     network = load_network(spec, tensors).to(device)
     _check_layers(card, network)
-    network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return Backbone(network, card, recipe, sha256).eval()
+    return Backbone(_channels_last(network), card, recipe, sha256).eval()
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """The network with the kernels of its convolutions laid out as clips are."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in network.parameters():
+        if parameter.dim() in formats:
+            parameter.data = parameter.data.to(memory_format=formats[parameter.dim()])
+    return network
 
 
 def _check_layers(card: ModelCard, network: nn.Module) -> None:
@@ -109,12 +138,19 @@ def _check_layers(card: ModelCard, network: nn.Module) -> None:
 
 
 def read_or_locate(
-    card: ModelCard, role: str, weights: str | Path | None, expected: Mapping[str, tuple[int, ...]]
-) -> tuple[Mapping[str, Tensor], str]:
-    """Tensors and SHA-256 of a card's file of that role, or of `weights`: a file, or another card's name."""
+    card: ModelCard,
+    role: str,
+    weights: str | Path | None,
+    expected: Mapping[str, tuple[int, ...]],
+    renamed: Callable[[Weights], Weights] = dict,
+) -> tuple[Weights, str]:
+    """Tensors and SHA-256 of a card's file of that role, or of `weights`: a file, or another card's name.
+
+    A file's tensors must be the `expected` ones as soon as they are `renamed`.
+    """
     if weights is not None and Path(weights).is_file():
-        allowed = owner(card, role)[1].pickle_globals
-        return read_weights(Path(weights), expected, allowed), weights_sha256(card, role, Path(weights))
+        path, allowed = Path(weights), owner(card, role)[1].pickle_globals
+        return read_weights(path, expected, allowed, renamed), weights_sha256(card, role, path)
     held = card if weights is None else _other_card(str(weights))
     sha256 = file_sha256(held, role)
     return load_tensors(locate(held, role)), sha256

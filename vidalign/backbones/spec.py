@@ -1,41 +1,68 @@
-"""What a backbone is made of and asks of a recipe, as its card says; needs no torch."""
+"""What a backbone is made of and asks of a recipe, as its card and its family say; needs no torch."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from vidalign.errors import ConfigError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cards import BACKBONE_FOLDER, BackboneSpec, ModelCard
-
-DIVISORS = {"s3d": 2}
-"""Family -> number by which frames, height and width of its clips must divide."""
+from vidalign.weights.plugins import families, get_family
 
 
 def backbone_spec(card: ModelCard) -> BackboneSpec:
-    """The card's backbone part; raises ModelError if it has none."""
+    """The card's backbone part; raises ModelError if it has none, or one of a family that is not here."""
     if card.backbone is None:
         inside = None if card.folder is None else card.folder / BACKBONE_FOLDER
         hint = f"its backbone is {inside}" if inside and inside.is_dir() else "see `vidalign models list`"
         raise ModelError(f"model {card.name!r} is not a backbone", hint=hint)
-    if card.backbone.family not in DIVISORS:
+    known = families()
+    if card.backbone.family not in known:
         raise ModelError(
             f"model {card.name!r} is of the family {card.backbone.family!r}, which is unknown",
-            hint=f"known families: {', '.join(DIVISORS)}",
+            hint=f"known families: {', '.join(known)}",
         )
     return card.backbone
 
 
-def check_recipe(spec: BackboneSpec, recipe: Recipe, name: str) -> None:
-    """Raise ConfigError unless the network `name` has the recipe's layer and can take its clips."""
+def check_recipe(spec: BackboneSpec, recipe: Recipe, name: str, *, pictures: bool = True) -> None:
+    """Raise ConfigError unless the network `name` has the recipe's layer and can take its clips.
+
+    `pictures`: the clips come from a video, so the network must read three channels.
+    """
     if recipe.layer not in spec.layers:
         raise ConfigError(
             f"recipe {recipe.name!r} asks for layer {recipe.layer!r}, which {name} has not",
             hint=f"layers: {', '.join(spec.layers)}",
         )
-    divisor = DIVISORS[spec.family]
-    side = "crop_size" if recipe.crop == "center" else "size"
-    for key in ("frames", side):
-        if getattr(recipe, key) % divisor:
+    family = get_family(spec.family)
+    channels = clip_channels(spec)
+    if pictures and channels != 3:
+        raise ConfigError(
+            f"{name} reads clips of {channels} channels, which no video has",
+            hint="give them to it through Python: load_backbone",
+        )
+    for key, value in _counts(recipe):
+        if value % family.divisor:
             raise ConfigError(
-                f"recipe {recipe.name!r}: {key} is {getattr(recipe, key)}, "
-                f"but {name} takes multiples of {divisor} only"
+                f"recipe {recipe.name!r}: {key} is {value}, "
+                f"but {name} takes multiples of {family.divisor} only"
             )
+        wanted = spec.config.get("frames" if key == "frames" else "size")
+        if family.fixed_frames and wanted is not None and value != wanted:
+            raise ConfigError(f"recipe {recipe.name!r}: {key} is {value}, but {name} takes {wanted} only")
+
+
+def clip_channels(spec: BackboneSpec) -> int:
+    """Channels of the clips that a backbone reads: its config's, else its family's."""
+    return int(spec.config.get("channels", get_family(spec.family).channels))
+
+
+def _counts(recipe: Recipe) -> Iterator[tuple[str, int]]:
+    """Frames and sides of a recipe's clips, as far as it says them, each with its key."""
+    yield "frames", recipe.frames
+    if recipe.crop != "none":
+        yield "crop_size", recipe.crop_size
+    elif recipe.resize in ("short", "exact"):
+        sides = recipe.size if isinstance(recipe.size, tuple) else (recipe.size,)
+        yield from (("size", side) for side in sides)

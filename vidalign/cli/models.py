@@ -190,17 +190,20 @@ def verify(names: tuple[str, ...], as_json: bool, talk: Talk) -> None:
 def _checks() -> Checks:
     """What the networks and the tokenizer say about a model's files."""
     from vidalign.aligners import registry as aligners
-    from vidalign.backbones.registry import state_shapes
+    from vidalign.backbones import registry as backbones
     from vidalign.backbones.spec import backbone_spec
     from vidalign.text.words import load_dictionary
-    from vidalign.weights.add import Checks
+    from vidalign.weights.add import Checks, Tensors
 
     def shapes(card: ModelCard, role: str) -> dict[str, tuple[int, ...]]:
         if role == "aligner" and card.aligner is not None:
             return aligners.state_shapes(card.aligner)
-        return state_shapes(backbone_spec(card))
+        return backbones.state_shapes(backbone_spec(card))
 
-    return Checks(shapes, load_dictionary)
+    def rename(card: ModelCard, role: str, tensors: Tensors) -> Tensors:
+        return backbones.rename(backbone_spec(card), tensors) if role == "backbone" else tensors
+
+    return Checks(shapes, load_dictionary, rename)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from vidalign.weights.cards import CardFile, ModelCard
 from vidalign.weights.defaults import default_model
 
 _HEAD = ("model", "for", "installed", "size", "licence", "knows")
+_FORMAT_ONLY = "format only: names, shapes and their number are the published ones, its output is uncompared"
 
 
 def listing(cards: Sequence[ModelCard]) -> str:
@@ -33,6 +34,7 @@ def record(card: ModelCard) -> dict[str, Any]:
         "size": size,
         "licence": card.licence,
         "knows": card.knows,
+        "format_only": card.format_only,
         "citation": card.citation,
         "source": card.source,
         "notes": list(card.notes),
@@ -56,6 +58,8 @@ def description(card: ModelCard) -> str:
         spec = card.aligner
         lines.append(f"  align: scorer {spec.scorer}, {spec.text} text, decoder {spec.decoder}")
         lines.append(f"  reads: {spec.layer} of {spec.backbone}, recipe {spec.recipe}")
+    if card.format_only:
+        lines.append(f"  {_FORMAT_ONLY}")
     lines += [f"  note: {note}" for note in card.notes]
     lines += [f"  {_file_line(card, entry)}" for entry in card.files]
     if missing_roles(card) and not any(entry.bundled for entry in card.files):
@@ -69,7 +73,8 @@ def _row(card: ModelCard, chosen: str) -> tuple[str, ...]:
     size = _size(card)
     told = "unknown" if size is None else f"{size / 1e6:.1f} MB"
     mark = " *" if card.name == chosen else ""
-    return card.name + mark, ", ".join(card.uses), here, told, card.licence, card.knows
+    uses = (*card.uses, "format only") if card.format_only else card.uses
+    return card.name + mark, ", ".join(uses), here, told, card.licence, card.knows
 
 
 def _size(card: ModelCard) -> int | None:
@@ -98,6 +103,7 @@ def _file_record(card: ModelCard, entry: CardFile) -> dict[str, Any]:
         "installed": path.is_file(),
         "path": str(path),
         "published_sha256": origin.sha256,
+        "published_sha256_prefix": origin.sha256_prefix or None,
         "pinned_sha256": pin.original_sha256 if pin else None,
         "sources": list(origin.sources),
     }
@@ -114,6 +120,9 @@ def _file_line(card: ModelCard, entry: CardFile) -> str:
 def _hash_told(values: Mapping[str, Any]) -> str:
     if values["published_sha256"]:
         return f"sha256 {values['published_sha256']}"
+    if begins := values["published_sha256_prefix"]:
+        pinned = values["pinned_sha256"]
+        return f"sha256 begins with {begins}" + (f", pinned here: {pinned}" if pinned else "")
     if values["pinned_sha256"]:
         return f"no published sha256, pinned here: {values['pinned_sha256']}"
     return "no published sha256: that of the first file that fits is pinned"

@@ -29,10 +29,10 @@ from vidalign.weights.cards import (
     CardFile,
     ModelCard,
     Role,
-    card_names,
     card_text,
     check_name,
     get_card,
+    is_known,
 )
 from vidalign.weights.convert import match
 from vidalign.weights.tensors import save_tensors
@@ -60,7 +60,7 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
-        if self.name in card_names():
+        if is_known(self.name):
             raise ConfigError(f"name {self.name!r} is that of a model of the package", hint="choose another")
 
 
@@ -90,7 +90,7 @@ def feature_source(
         raise ConfigError(
             "the features do not say what made them", hint="name the model as backbone: CARD|PATH"
         )
-    if given is None and backbone not in card_names():
+    if given is None and not is_known(str(backbone)):
         raise ConfigError(
             f"the features come from {backbone}, which is no model of the package",
             hint="say where it is, as backbone: PATH",

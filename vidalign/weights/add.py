@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,7 @@ from vidalign.weights.convert import Shapes, match, read_tensors
 from vidalign.weights.sniff import sniff
 from vidalign.weights.tensors import save_tensors
 
+Tensors = Mapping[str, torch.Tensor]
 State = Literal["added", "same", "replaced"]
 
 _TENSOR_ROLES = ("backbone", "aligner")
@@ -39,11 +40,13 @@ class Checks:
     """What adding needs to know from the rooms that use the files.
 
     `shapes` gives the state-dict names and shapes of a card's role; `read_words` the words of a dictionary
-    file for a table of that many rows, or raises ModelError.
+    file for a table of that many rows, or raises ModelError; `rename` a published state dict of a card's role
+    under the names of `shapes`.
     """
 
     shapes: Callable[[ModelCard, str], Shapes]
     read_words: Callable[[Path, int], list[str]]
+    rename: Callable[[ModelCard, str, Tensors], Tensors] = lambda card, role, tensors: tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def _prepare(card: ModelCard, path: Path, checks: Checks) -> _Ready:
     tensors = read_tensors(path, globals_)
     role = _role_of(card, tensors, checks, path)
     held, entry = owner(card, role)
-    fitting = match(tensors, checks.shapes(held, role), what=str(path))
+    fitting = _fitting(held, role, tensors, checks, path)
     return _ready(held, entry, path, lambda target: save_tensors(target, fitting))
 
 
@@ -127,7 +130,7 @@ def _ready(held: ModelCard, entry: CardFile, path: Path, write: Callable[[Path],
         place = "inside the package" if held.folder is None else f"whole in {held.folder}"
         raise ModelError(f"model {held.name!r} lies {place}; nothing can be added to it")
     sha256, size = hash_file(path), path.stat().st_size
-    odd = entry.sha256 is not None and sha256 != entry.sha256
+    odd = not sha256.startswith(entry.sha256 or entry.sha256_prefix)
     warnings = (f"{path} fits, but is not the published file: its sha256 is {sha256}",) if odd else ()
     target = stored_path(held, entry.role)
     report = Added(held.name, entry.role, path, target, sha256, "added", warnings)
@@ -166,23 +169,61 @@ def _store(item: _Ready, source: str) -> None:
     write_pin(report.card, report.role, stored)
 
 
-def _role_of(card: ModelCard, tensors: dict[str, torch.Tensor], checks: Checks, path: Path) -> str:
+def _fitting(card: ModelCard, role: str, tensors: Tensors, checks: Checks, path: Path) -> Tensors:
+    """The tensors that the card's network has; where they are not, a model that they fit is named."""
+    try:
+        return match(checks.rename(card, role, tensors), checks.shapes(card, role), what=str(path))
+    except ModelError as error:
+        if other := _nearest(tensors, checks, whole=True):
+            hint = f"it is a file of another model: {_command(other, path)}"
+            raise ModelError(error.message, hint=hint) from None
+        raise
+
+
+def _role_of(card: ModelCard, tensors: Tensors, checks: Checks, path: Path) -> str:
     """The card's role that shares most names with the file."""
     shared = _shared_names(card, tensors, checks)
     role = max(shared, key=lambda key: shared[key], default="")
     if role and shared[role]:
         return role
     hint = f"its first names: {', '.join(list(tensors)[:3])}"
-    for other in list_cards():
-        if any(_shared_names(other, tensors, checks).values()):
-            command = f"vidalign models add {other.name} {shlex.quote(str(path))}"
-            hint = f"they look like those of another model: `{command}`"
+    if other := _nearest(tensors, checks):
+        hint = f"they look like those of another model: {_command(other, path)}"
     raise ModelError(f"{path}: these are not the weights of {card.name}", hint=hint)
 
 
-def _shared_names(card: ModelCard, tensors: dict[str, torch.Tensor], checks: Checks) -> dict[str, int]:
+def _command(card: ModelCard, path: Path) -> str:
+    return f"`vidalign models add {card.name} {shlex.quote(str(path))}`"
+
+
+def _nearest(tensors: Tensors, checks: Checks, *, whole: bool = False) -> ModelCard | None:
+    """The known model that shares most names with the tensors; `whole`: only one that they fit exactly."""
+    best, most = None, 0
+    for card in list_cards():
+        for role, (names, shapes) in _known_names(card, tensors, checks).items():
+            fits = names == set(shapes) and _same_shapes(checks.rename(card, role, tensors), shapes)
+            shared = len(names & set(shapes)) if fits or not whole else 0
+            if shared > most:
+                best, most = card, shared
+    return best
+
+
+def _same_shapes(tensors: Tensors, shapes: Shapes) -> bool:
+    return all(tuple(tensors[name].shape) == shape for name, shape in shapes.items())
+
+
+def _shared_names(card: ModelCard, tensors: Tensors, checks: Checks) -> dict[str, int]:
+    known = _known_names(card, tensors, checks)
+    return {role: len(names & set(shapes)) for role, (names, shapes) in known.items()}
+
+
+def _known_names(card: ModelCard, tensors: Tensors, checks: Checks) -> dict[str, tuple[set[str], Shapes]]:
+    """Names of the tensors as the card would have them, and the network's shapes, by role."""
     roles = [entry.role for entry in card.files if entry.role in _TENSOR_ROLES and not entry.bundled]
-    return {role: len(tensors.keys() & checks.shapes(owner(card, role)[0], role).keys()) for role in roles}
+    held = {role: owner(card, role)[0] for role in roles}
+    return {
+        role: (set(checks.rename(own, role, tensors)), checks.shapes(own, role)) for role, own in held.items()
+    }
 
 
 def _table_rows(card: ModelCard) -> int:

@@ -63,7 +63,7 @@ def stored_path(card: ModelCard | str, role: str) -> Path:
     """Where the file of that role lies, or would lie."""
     held, entry = owner(card, role)
     if entry.bundled:
-        return Path(str(files("vidalign.weights") / "bundled" / entry.name))
+        return Path(str(files(held.package) / "bundled" / entry.name))
     if held.folder is not None:
         return held.folder / entry.name
     return model_dir(held.name) / entry.stored_name
@@ -110,7 +110,7 @@ def how_to_get(card: ModelCard, *, download: bool = True) -> str:
     roles = missing_roles(card) or tuple(entry.role for entry in card.files)
     entries = [owner(card, role)[1] for role in roles]
     if any(entry.bundled for entry in entries):
-        return "install vidalign again, its package has lost files"
+        return f"install {card.package.partition('.')[0]} again, its package has lost files"
     if card.folder is not None:
         return (
             f"{card.folder} must hold {' and '.join(entry.name for entry in entries)}: copy it again, whole"

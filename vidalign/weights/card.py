@@ -56,16 +56,18 @@ class AlignerSpec:
 class CardFile:
     """One file of a model, as published.
 
-    `sha256` and `size` (bytes) are None where nobody has published them. `sources` are tried in order.
-    `bundled` files lie inside the package; a file `shared_with` another card is kept once, under that card.
-    `pickle_globals` are the classes that a published pickle may mention beside the usual ones; they are
-    bound to inert stand-ins.
+    `sha256` and `size` (bytes) are None where nobody has published them; `sha256_prefix` is what some file
+    names say of the hash (its first 8 or more digits). `sources` are tried in order.
+    `bundled` files lie inside the card's package; a file `shared_with` another card is kept once, under that
+    card. `pickle_globals` are the classes that a published pickle may mention beside the usual ones; they
+    are bound to inert stand-ins.
     """
 
     role: Role
     name: str
     size: int | None = None
     sha256: str | None = None
+    sha256_prefix: str = ""
     sources: tuple[str, ...] = ()
     bundled: bool = False
     shared_with: str = ""
@@ -81,7 +83,10 @@ class CardFile:
 class ModelCard:
     """One set of weights; `knows` says in plain words what world and vocabulary it was trained on.
 
-    `folder` is where a model folder's card lies, beside its files; None: a card of the package.
+    `name` is "CARD@CHECKPOINT" for one of several sets of weights of the same network. `format_only` says
+    that names, shapes and parameter count are those published, but that no output of the reference was there
+    to compare with. `folder` is where a model folder's card lies, beside its files; None: a card of
+    `package`, this one or a plugin's.
     """
 
     name: str
@@ -94,6 +99,8 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     backbone: BackboneSpec | None = None
     aligner: AlignerSpec | None = None
+    format_only: bool = False
+    package: str = field(default="vidalign.weights", metadata={"key": False})
     folder: Path | None = field(default=None, metadata={"key": False})
 
     @property

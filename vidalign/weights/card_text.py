@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Spec = TypeVar("_Spec", bound="DataclassInstance")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_NAME = re.compile(f"{_PLAIN}(?:@{_PLAIN})?")
+_PREFIX = re.compile("[0-9a-f]{8,64}")
+_CHECKPOINT = ("summary", "knows", "notes", "files", "config", "layers", "recipe")
+"""What a checkpoint says beside its card; its notes, config and layers come on top of the card's."""
 
 
 def check_name(name: str, where: str) -> None:
@@ -37,6 +41,8 @@ def card_text(card: ModelCard) -> str:
     }
     if card.notes:
         values["notes"] = list(card.notes)
+    if card.format_only:
+        values["format_only"] = True
     if card.backbone is not None:
         values["backbone"] = _backbone_values(card.backbone)
     if card.aligner is not None:
@@ -70,11 +76,47 @@ def _plain(value: Any) -> Any:
 
 def parse_card(text: str, *, where: str = "card") -> ModelCard:
     """A card from its YAML text; raises ConfigError on unknown, missing or mistyped keys."""
+    return _card(_loaded(text, where), where)
+
+
+def parse_cards(text: str, *, where: str = "card") -> tuple[ModelCard, ...]:
+    """The card of a YAML text, or CARD@CHECKPOINT for each of its `checkpoints`; raises as `parse_card`."""
+    values = _loaded(text, where)
+    if "checkpoints" not in values:
+        return (_card(values, where),)
+    checkpoints = _mapping(values.pop("checkpoints"), f"{where}: checkpoints")
+    if "files" in values or not checkpoints:
+        raise ConfigError(f"{where}: checkpoints must name at least one, and each has files of its own")
+    return tuple(
+        _card(_merged(values, name, own, f"{where}: {name}"), f"{where}: {name}")
+        for name, own in checkpoints.items()
+    )
+
+
+def _merged(values: Mapping[str, Any], name: str, given: Any, where: str) -> dict[str, Any]:
+    """The values of a card with those of one of its checkpoints."""
+    own = _mapping(given, where)
+    for key in own:
+        if key not in _CHECKPOINT:
+            raise ConfigError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(_CHECKPOINT)}")
+    notes = [*_texts(values, "notes", where), *_texts(own, "notes", where)]
+    backbone = _mapping(values.get("backbone"), f"{where}: backbone")
+    for key in ("config", "layers"):
+        parts = (_mapping(part.get(key, {}), f"{where}: {key}") for part in (backbone, own))
+        backbone = {**backbone, key: {inner: value for part in parts for inner, value in part.items()}}
+    backbone["recipe"] = own.get("recipe", backbone.get("recipe"))
+    own = {key: own[key] for key in ("summary", "knows", "files") if key in own}
+    return {**values, **own, "name": f"{values.get('name')}@{name}", "notes": notes, "backbone": backbone}
+
+
+def _loaded(text: str, where: str) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(text)
+        return _mapping(yaml.safe_load(text), where)
     except yaml.YAMLError as error:
         raise ConfigError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
-    values = _mapping(loaded, where)
+
+
+def _card(values: Mapping[str, Any], where: str) -> ModelCard:
     if isinstance(values.get("name"), str):
         check_name(values["name"], where)
     parts: dict[str, Any] = {
@@ -103,6 +145,11 @@ def _file(values: Mapping[str, Any], where: str) -> CardFile:
         raise ConfigError(f"{where}: role is {entry.role!r}; one of {', '.join(get_args(Role))}")
     if entry.sha256 is not None and (len(entry.sha256) != 64 or entry.sha256.strip("0123456789abcdef")):
         raise ConfigError(f"{where}: sha256 of {entry.name} is not 64 lower-case hexadecimal digits")
+    if entry.sha256_prefix and not _PREFIX.fullmatch(entry.sha256_prefix):
+        raise ConfigError(
+            f"{where}: sha256_prefix of {entry.name} is not 8 to 64 lower-case hexadecimal digits",
+            hint="in quotes, for YAML takes digits alone for a number",
+        )
     return entry
 
 

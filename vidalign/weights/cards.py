@@ -1,17 +1,17 @@
-"""Model cards by name (YAML files of the package) or by the path of a model folder."""
+"""Model cards by name (YAML files of this package and of plugins) or by the path of a model folder."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from vidalign.errors import ConfigError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFile, ModelCard, Role, Text
-from vidalign.weights.card_text import card_text, check_name, parse_card
+from vidalign.weights.card_text import card_text, check_name, parse_card, parse_cards
+from vidalign.weights.plugins import card_files, faults
 
 __all__ = [
     "BACKBONE_FOLDER",
@@ -28,8 +28,10 @@ __all__ = [
     "card_text",
     "check_name",
     "get_card",
+    "is_known",
     "list_cards",
     "parse_card",
+    "parse_cards",
     "recipe_of",
 ]
 
@@ -43,31 +45,38 @@ _LONGEST_CARD = 1_000_000
 
 
 def card_names() -> tuple[str, ...]:
-    """Names of all models of the package that have a card, sorted."""
-    found = (files("vidalign.weights") / "cards").iterdir()
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in found if entry.name.endswith(".yaml")))
+    """Names of all models that have a card; one of several checkpoints is called CARD@CHECKPOINT."""
+    return tuple(card.name for card in list_cards())
 
 
 def list_cards() -> tuple[ModelCard, ...]:
-    """Every card of the package, by name."""
-    return tuple(_built_in(name) for name in card_names())
+    """Every card of this package and of plugins, by name; checkpoints in the order of their file."""
+    return tuple(card for stem in card_files() for card in _cards_of(stem))
+
+
+def is_known(name: str) -> bool:
+    """Whether a model of this package or of a plugin is called so."""
+    return _named(name) is not None
 
 
 def get_card(name: str) -> ModelCard:
     """The card of that name, or of a model folder, given as the folder or its card.yaml.
 
-    A name without a slash is a folder only where no model is called so. Raises ModelError where there is
-    neither, ConfigError where a folder's card is wrong.
+    CARD without its @CHECKPOINT is the first one. A name without a slash is a folder only where no model is
+    called so. Raises ModelError where there is neither, ConfigError where a folder's card is wrong.
     """
-    if name in card_names():
-        return _built_in(name)
+    if (found := _named(name)) is not None:
+        return found
     if name and _is_folder_or_card(Path(name)):
         return _read(Path(name))
     if "/" in name or os.sep in name:
         raise ModelError(f"there is no model folder {name}", hint="check the path")
-    raise ModelError(
-        f"unknown model {name!r}", hint=f"known models: {', '.join(card_names())}; or give a model folder"
-    )
+    stem, _, checkpoint = name.partition("@")
+    if stem in card_files():
+        theirs = ", ".join(card.name for card in _cards_of(stem))
+        raise ModelError(f"model {stem!r} has no checkpoint {checkpoint!r}", hint=f"it has: {theirs}")
+    known = f"known models: {', '.join(card_files())}; or give a model folder"
+    raise ModelError(f"unknown model {name!r}", hint="; ".join((known, *faults())))
 
 
 def backbone_of(card: ModelCard) -> ModelCard:
@@ -76,7 +85,7 @@ def backbone_of(card: ModelCard) -> ModelCard:
         return card
     inside = None if card.folder is None else card.folder / BACKBONE_FOLDER
     if inside is None or not inside.is_dir():
-        if card.aligner.backbone not in card_names():
+        if not is_known(card.aligner.backbone):
             raise ModelError(
                 f"model {card.name!r} reads features of {card.aligner.backbone!r}, which is not here",
                 hint=f"put its model folder into {inside}" if inside else "",
@@ -101,10 +110,24 @@ def recipe_of(card: ModelCard) -> Recipe:
     raise ModelError(f"model {card.name!r} reads features by recipe {wanted!r}, which {held.name!r} has not")
 
 
+def _named(name: str) -> ModelCard | None:
+    stem = name.partition("@")[0]
+    cards = _cards_of(stem) if stem in card_files() else ()
+    return next((card for card in cards if name in (stem, card.name)), None)
+
+
+def _cards_of(stem: str) -> tuple[ModelCard, ...]:
+    plugin, file = card_files()[stem]
+    return _parsed(stem, plugin.package, file.read_text("utf-8"))
+
+
 @cache
-def _built_in(name: str) -> ModelCard:
-    text = (files("vidalign.weights") / "cards" / f"{name}.yaml").read_text("utf-8")
-    return parse_card(text, where=f"card {name}")
+def _parsed(stem: str, package: str, text: str) -> tuple[ModelCard, ...]:
+    """The cards of a package's file of that name, which must be theirs."""
+    cards = parse_cards(text, where=f"card {stem}")
+    if cards[0].name.partition("@")[0] != stem:
+        raise ConfigError(f"card {stem}: its name is {cards[0].name!r}")
+    return tuple(replace(card, package=package) for card in cards)
 
 
 def _is_folder_or_card(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,17 @@ def unwrap(loaded: object) -> dict[str, torch.Tensor]:
     return named
 
 
-def read_weights(path: Path, expected: Shapes, pickle_globals: Iterable[str] = ()) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file or published checkpoint, if they are exactly the expected ones.
+def read_weights(
+    path: Path,
+    expected: Shapes,
+    pickle_globals: Iterable[str] = (),
+    rename: Callable[[Mapping[str, torch.Tensor]], Mapping[str, torch.Tensor]] = dict,
+) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file or published checkpoint, if `rename` makes them the expected ones.
 
     Raises ModelError where the file is unsafe, broken, or does not fit.
     """
-    return match(read_tensors(path, pickle_globals), expected, what=str(path))
+    return match(rename(read_tensors(path, pickle_globals)), expected, what=str(path))
 
 
 def read_tensors(path: Path, pickle_globals: Iterable[str] = ()) -> dict[str, torch.Tensor]:

@@ -40,11 +40,12 @@ class Downloaded:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be downloaded: size in bytes and SHA-256 where they are known beforehand."""
+    """What is to be downloaded: size in bytes and SHA-256, or how it begins, where known beforehand."""
 
     destination: Path
     size: int | None = None
     sha256: str | None = None
+    sha256_prefix: str = ""
 
 
 class _SourceError(Exception):
@@ -185,6 +186,9 @@ def _finish(source: str, part: _Part, wanted: Wanted, sha256: str) -> Downloaded
     if wanted.sha256 is not None and sha256 != wanted.sha256:
         part.discard()
         raise _SourceError(f"gave another file: sha256 {sha256} instead of {wanted.sha256}")
+    if not sha256.startswith(wanted.sha256_prefix):
+        part.discard()
+        raise _SourceError(f"gave another file: sha256 {sha256} instead of {wanted.sha256_prefix}...")
     part.path.replace(wanted.destination)
     part.discard()
     return Downloaded(wanted.destination, size, sha256, source)

@@ -55,6 +55,7 @@ def _fetch_file(
         model_dir(held.name) / "downloads" / entry.name,
         size=entry.size,
         sha256=entry.sha256 or (pin.original_sha256 if pin else None),
+        sha256_prefix=entry.sha256_prefix,
     )
     got: Downloaded = download(entry.sources, wanted, progress=progress)
     try:
