@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from vidalign.errors import ConfigError
+from vidalign.recipe import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,12 +14,9 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.floating[Any]]
 
-Resize = Literal["short", "exact"]
-Interpolation = Literal["bilinear"]
-Crop = Literal["center", "none"]
-PixelRange = Literal["0-1", "-1-1", "0-255"]
-Tail = Literal["drop", "zero", "repeat"]
 AlignabilityKind = Literal["calibrated", "head", "rank"]
+
+__all__ = ["AlignabilityKind", "Alignment", "Cue", "Features", "Recipe", "Sentence", "Transcript"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,112 +63,6 @@ class Transcript:
     sentences: tuple[Sentence, ...]
     source: str = ""
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How clips are cut from a video; belongs to the weights and travels in every features file.
-
-    `fps` frames a second are sampled, `frames` make a clip, a clip begins every `stride` seconds.
-    `resize` short: the shorter side becomes `size`; exact: both sides. `crop` cuts a square of `crop_size`.
-    `mean` and `std` apply after `range`. `tail` says what a clip that lacks frames gets: it is dropped,
-    filled with zeros (black), or with the nearest frame.
-    """
-
-    name: str
-    fps: float
-    frames: int
-    stride: float
-    size: int
-    crop_size: int
-    layer: str
-    resize: Resize = "short"
-    interpolation: Interpolation = "bilinear"
-    crop: Crop = "center"
-    views: int = 1
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
-    range: PixelRange = "0-1"
-    l2: bool = False
-    tail: Tail = "drop"
-
-    def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                given = getattr(self, name)
-                raise ConfigError(f"recipe {self.name!r}: {name} is {given!r}; one of {', '.join(choices)}")
-        for name in ("fps", "frames", "stride", "size", "crop_size"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(
-                    f"recipe {self.name!r}: {name} must be above 0, not {getattr(self, name)!r}"
-                )
-        if self.views != 1:
-            raise ConfigError(f"recipe {self.name!r}: views must be 1, not {self.views!r}")
-        if self.crop == "center" and self.crop_size > self.size:
-            raise ConfigError(
-                f"recipe {self.name!r}: crop_size {self.crop_size} is larger than size {self.size}"
-            )
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
-        """Build from a YAML or JSON mapping; raises ConfigError on unknown, missing or mistyped keys."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(
-                f"{where}: unknown key {unknown[0]!r}", hint=f"known keys: {', '.join(sorted(known))}"
-            )
-        required = ("name", "fps", "frames", "stride", "size", "crop_size", "layer")
-        missing = [key for key in required if key not in values]
-        if missing:
-            raise ConfigError(f"{where}: the key {missing[0]!r} is missing")
-        typed = {key: _typed(key, value, where) for key, value in values.items()}
-        return cls(**typed)
-
-    @classmethod
-    def from_json(cls, text: str) -> Recipe:
-        """Inverse of `to_json`."""
-        return cls.from_mapping(json.loads(text))
-
-    def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces; equal recipes give equal text."""
-        values = asdict(self) | {"fps": float(self.fps), "stride": float(self.stride)}
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-    def differences(self, other: Recipe) -> list[str]:
-        """Lines 'key: here / there' for every field but the name that differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return [f"{k}: {mine[k]} / {theirs[k]}" for k in mine if k != "name" and mine[k] != theirs[k]]
-
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "resize": get_args(Resize),
-    "interpolation": get_args(Interpolation),
-    "crop": get_args(Crop),
-    "range": get_args(PixelRange),
-    "tail": get_args(Tail),
-}
-
-
-def _typed(key: str, value: Any, where: str) -> Any:
-    numbers = {"fps": float, "stride": float, "frames": int, "size": int, "crop_size": int, "views": int}
-    try:
-        if key in numbers:
-            if isinstance(value, bool) or (numbers[key] is int and int(value) != value):
-                raise ValueError
-            return numbers[key](value)
-        if key in ("mean", "std"):
-            triple = tuple(float(v) for v in value)
-            if len(triple) != 3:
-                raise ValueError
-            return triple
-        if key == "l2" and not isinstance(value, bool):
-            raise ValueError
-        if key not in ("l2", "mean", "std", *numbers) and not isinstance(value, str):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ConfigError(f"{where}: {key} has the wrong type or value: {value!r}") from None
-    return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

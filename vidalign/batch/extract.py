@@ -289,7 +289,7 @@ def _as_dtype(values: NDArray[np.float32], dtype: Dtype, video: Path) -> NDArray
 
 
 def _no_clip(video: Path, reader: VideoReader, recipe: Recipe) -> VideoError:
-    needed = f"{recipe.frames / recipe.fps:g} s"
+    needed = f"{float(recipe.clip_seconds):g} s"
     if reader.truncated:
         return VideoError(f"{video} breaks off before its first clip of {needed}", hint="get the file again")
     if recipe.tail != "drop":

@@ -124,8 +124,10 @@ def _all_rows(path: Path, name: str, form: FeaturesFormat, key: str | None) -> I
 
 
 def _times(clips: int, recipe: Recipe) -> NDArray[np.float64]:
-    starts = np.arange(clips, dtype=np.float64) * recipe.stride
-    return np.stack([starts, starts + recipe.frames / recipe.fps], axis=1)
+    if recipe.sampling != "stride":
+        raise UsageError(f"recipe {recipe.name!r} makes one row a video; these files have rows at times")
+    starts = np.arange(clips, dtype=np.float64) * float(recipe.stride_seconds)
+    return np.stack([starts, starts + float(recipe.clip_seconds)], axis=1)
 
 
 def _inside(folder: Path, name: str) -> Path:

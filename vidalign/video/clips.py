@@ -33,7 +33,10 @@ def frame_size(info: VideoInfo, recipe: Recipe) -> Size:
     Resize short: the shorter side becomes `recipe.size`, the longer keeps the ratio, rounded half up.
     """
     if recipe.resize == "exact":
-        return recipe.size, recipe.size
+        height, width = recipe.size if isinstance(recipe.size, tuple) else (recipe.size, recipe.size)
+        return width, height
+    if isinstance(recipe.size, tuple):
+        raise TypeError("a size of two numbers goes with resize exact")
     short = min(info.width, info.height)
     width, height = ((2 * side * recipe.size + short) // (2 * short) for side in (info.width, info.height))
     return width, height
@@ -79,7 +82,7 @@ def cut_clips(reader: VideoReader, recipe: Recipe) -> Iterator[Clip]:
 
 def _schedule(recipe: Recipe) -> Iterator[tuple[Fraction, int, int]]:
     """Endless (time, clip, k) in order of time, exact; clips that begin at the same time in their order."""
-    stride, period = Fraction(str(recipe.stride)), 1 / Fraction(str(recipe.fps))
+    stride, period = recipe.stride_seconds, recipe.step * recipe.period
     under_way: list[tuple[Fraction, int, int]] = []
     for number in count():
         begin = number * stride
@@ -93,7 +96,7 @@ def _schedule(recipe: Recipe) -> Iterator[tuple[Fraction, int, int]]:
 
 def _nudged(times: Iterator[float], video_start: float, recipe: Recipe) -> Iterator[float]:
     """For tail drop: times just before the first picture moved onto it."""
-    reach = 0.5 / recipe.fps + TIME_NOISE if recipe.tail == "drop" else 0.0
+    reach = 0.5 / recipe.sample_rate + TIME_NOISE if recipe.tail == "drop" else 0.0
     for time in times:
         yield video_start if video_start - reach <= time < video_start else time
 
@@ -103,8 +106,8 @@ def _finish(number: int, samples: list[Pixels | None], recipe: Recipe, reader: V
     if not real or (recipe.tail == "drop" and len(real) < recipe.frames):
         return
     first, last = real[0], real[-1]
-    start = number * Fraction(str(recipe.stride))
-    end = float(start + recipe.frames / Fraction(str(recipe.fps)))
+    start = number * recipe.stride_seconds
+    end = float(start + recipe.clip_seconds)
     if last < recipe.frames - 1 and reader.decoded_until is not None:
         end = min(end, reader.decoded_until)
     begin = float(start) if first == 0 else max(float(start), reader.info.video_start)

@@ -139,7 +139,7 @@ class Clips:
         pixels = video.frames.read(start, start + self.recipe.frames)
         if self.options.flip and random.random() < 0.5:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-        middle = (start + self.recipe.frames / 2) / self.recipe.fps
+        middle = (start + self.recipe.frames / 2) / self.recipe.sample_rate
         near = nearest(video.spoken.times, chosen, middle, self.options)
         tokens = np.zeros((self.options.candidates, self._words), np.int64)
         tokens[: len(near), : video.spoken.tokens.shape[1]] = video.spoken.tokens[near]
@@ -161,11 +161,11 @@ def clip_starts(spoken: NDArray[np.float64], frames: int, recipe: Recipe) -> tup
     Clips stay within the `frames` of the video; `frames` must be enough for one.
     """
     start, end = spoken.tolist()
-    length = recipe.frames / recipe.fps
+    length = recipe.frames / recipe.sample_rate
     overlap = min(length, max(end - start, 0.0)) / 2
     last = frames - recipe.frames
-    low = min(max(ceil((start - length + overlap) * recipe.fps), 0), last)
-    high = min(floor((end - overlap) * recipe.fps), last)
+    low = min(max(ceil((start - length + overlap) * recipe.sample_rate), 0), last)
+    high = min(floor((end - overlap) * recipe.sample_rate), last)
     return low, max(low, high)
 
 
@@ -240,7 +240,7 @@ def _clip_video(name: str, path: Path, spoken: Spoken, recipe: Recipe, cache: Pa
     frames = cached_frames(path, name, recipe, cache)
     if frames.count < recipe.frames:
         raise DataError("shorter than a clip")
-    inside = spoken.limited(spoken.has_words & (spoken.times[:, 0] < frames.count / recipe.fps))
+    inside = spoken.limited(spoken.has_words & (spoken.times[:, 0] < frames.count / recipe.sample_rate))
     if not len(inside):
         raise DataError("no sentence with a known word begins within the video")
     return ClipVideo(name, frames, inside)

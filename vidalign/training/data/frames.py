@@ -77,14 +77,14 @@ def _key(recipe: Recipe, video_size: int) -> str:
 
 
 def _decode(video: Path, recipe: Recipe, path: Path) -> None:
-    frame_by_frame = replace(recipe, frames=1, stride=1 / recipe.fps, tail="drop")
+    frame_by_frame = replace(recipe, frames=1, step=1, stride=1, stride_unit="frames", tail="drop")
     with atomic_path(path) as temporary, temporary.open("rb+") as file, open_video(video) as reader:
         count, shape = 0, (0, 0)
         for clip in cut_clips(reader, frame_by_frame):
             shape = clip.pixels.shape[1:3]
             if not count:
                 _write_header(file, 0, shape)
-            due = round(clip.start * recipe.fps) + 1
+            due = round(clip.start * recipe.sample_rate) + 1
             while count < due:
                 clip.pixels.tofile(file)
                 count += 1
