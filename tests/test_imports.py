@@ -44,8 +44,8 @@ UPSTAIRS = {("store", "exports"): "exports"}
 PER_ITEM_BOUNDARY = "batch/boundary.py"
 HANDED_TO_ANOTHER_THREAD = "batch/prefetch.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
-BROUGHT_BY_TORCH = {"tensorboard"}
-"""Extras that only torch imports."""
+BROUGHT_BY_OTHERS = {"tensorboard", "sentencepiece", "protobuf"}
+"""Extras that only torch or transformers import."""
 DISTRIBUTIONS = {"decord": "decord2", "yaml": "pyyaml"}
 HEAVY = ("torch", "decord", "av", "h5py", "numpy")
 
@@ -148,7 +148,7 @@ def project() -> dict[str, Any]:
 def test_every_package_imported_is_a_declared_dependency() -> None:
     declared = packages(project()["dependencies"]) | extras()
     named = {DISTRIBUTIONS.get(package, package) for path in MODULES for package in outside(tree_of(path))}
-    assert named - sys.stdlib_module_names - {"_typeshed"} == declared - BROUGHT_BY_TORCH
+    assert named - sys.stdlib_module_names - {"_typeshed"} == declared - BROUGHT_BY_OTHERS
 
 
 def test_what_an_extra_brings_is_imported_inside_functions() -> None:
