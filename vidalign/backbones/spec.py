@@ -38,9 +38,10 @@ def check_recipe(spec: BackboneSpec, recipe: Recipe, name: str, *, pictures: boo
     family = get_family(spec.family)
     channels = clip_channels(spec)
     if pictures and channels != 3:
+        flow = "optical flow, which is not computed here"
         raise ConfigError(
-            f"{name} reads clips of {channels} channels, which no video has",
-            hint="give them to it through Python: load_backbone",
+            f"{name} reads {flow if channels == 2 else f'clips of {channels} channels, which no video has'}",
+            hint=f"give it clips of your own through Python: vidalign.load_backbone({name!r})",
         )
     for key, value in _counts(recipe):
         if value % family.divisor:

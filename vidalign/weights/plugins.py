@@ -66,6 +66,13 @@ BUILT_IN = Plugin(
     "vidalign.weights:cards",
     {
         "s3d": Family("vidalign.backbones.s3d:S3D", divisor=2),
+        "tsp": Family("vidalign.backbones.tsp:TSP"),
+        "video-resnet": Family("vidalign.backbones.video_resnet:VideoResNet"),
+        "c3d": Family(
+            "vidalign.backbones.c3d:C3D", names="vidalign.backbones.c3d:our_names", fixed_frames=True
+        ),
+        "i3d": Family("vidalign.backbones.i3d:I3D", names="vidalign.backbones.i3d_names:to_ours"),
+        "s3d-kinetics": Family("vidalign.backbones.s3d_kinetics:S3DKinetics"),
     },
 )
 
