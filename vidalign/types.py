@@ -70,7 +70,8 @@ class Features:
     """One vector a clip: `features` (T, D), `times` (T, 2) in seconds, [start, end) of what each clip saw.
 
     `decoded_until` is the time in seconds up to which pictures could be decoded; `truncated` says that the
-    file broke off before its end. None means unknown.
+    file broke off before its end. None means unknown. Features that were pooled over time have one row, the
+    `pooling` (max, avg) of all clips.
     """
 
     features: FloatArray
@@ -87,6 +88,7 @@ class Features:
     video_start: float | None = None
     truncated: bool | None = None
     decoded_until: float | None = None
+    pooling: str | None = None
     vidalign_version: str | None = None
 
 

@@ -36,6 +36,7 @@ FULL = Features(
     video_start=0.0,
     truncated=False,
     decoded_until=2.5,
+    pooling="max",
     vidalign_version="0.1.0",
 )
 ATTRIBUTES = [f.name for f in fields(Features) if f.name not in ("features", "times")]
