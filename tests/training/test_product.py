@@ -16,14 +16,15 @@ from tests.model_folders import (
     backbone_folder,
     backbone_spec,
 )
-from tests.tiny import WORDS
+from tests.tiny import WORDS, random_state
 from vidalign.aligners.registry import load_aligner
-from vidalign.backbones.registry import load_backbone
+from vidalign.backbones.registry import load_backbone, state_shapes
 from vidalign.errors import ConfigError, DataError, ModelError, StoreError
 from vidalign.training.product import (
     ModelOptions,
     aligner_card,
     backbone_card,
+    encoder_card,
     feature_source,
     write_model_folder,
 )
@@ -53,6 +54,17 @@ def test_the_folder_reads_back_as_it_was_written(tmp_path: Path) -> None:
     names = sorted(path.name for path in (tmp_path / "s3d").iterdir())
     assert names == ["backbone.safetensors", "card.yaml", "dictionary.npy"]
     assert [path.name for path in tmp_path.iterdir()] == ["s3d"]
+
+
+def test_a_backbone_that_knows_no_words(tmp_path: Path) -> None:
+    spec = backbone_spec()
+    card = encoder_card(ModelOptions("seer"), spec, "sees")
+    state = random_state(state_shapes(spec), 1)
+    written = write_model_folder(tmp_path / "seer", card, {"backbone": state})
+    assert get_card(str(tmp_path / "seer")) == written
+    assert (written.summary, written.uses) == ("sees", ("extract",))
+    assert {path.name for path in (tmp_path / "seer").iterdir()} == {"backbone.safetensors", "card.yaml"}
+    assert load_backbone(str(tmp_path / "seer")).width == LAYERS["mixed_5c"]
 
 
 def test_an_aligner_carries_its_backbone(folders: tuple[Path, Path]) -> None:

@@ -135,6 +135,13 @@ def backbone_card(
     return replace(_card(options, summary, notes), backbone=spec, aligner=similarity)
 
 
+def encoder_card(
+    options: ModelOptions, spec: BackboneSpec, summary: str, *, notes: Sequence[str] = ()
+) -> ModelCard:
+    """The card, without files, of a backbone that knows no words; `summary` is used where none is given."""
+    return replace(_card(options, options.summary or summary, notes), backbone=spec)
+
+
 def aligner_card(options: ModelOptions, spec: AlignerSpec, *, notes: Sequence[str] = ()) -> ModelCard:
     """The card, without files, of an aligner."""
     summary = options.summary or f"temporal alignment network over features of {spec.backbone}"
@@ -158,7 +165,7 @@ def write_model_folder(
     folder: Path,
     card: ModelCard,
     weights: Mapping[Role, Weights],
-    words: Sequence[str],
+    words: Sequence[str] | None = None,
     *,
     precision: Precision = "float32",
     source: FeatureSource | None = None,
@@ -166,8 +173,9 @@ def write_model_folder(
     """Write a model folder, whole or not at all, over an earlier one; gives the card with its files.
 
     `weights` are state dicts by role, `words` the dictionary or, for an aligner with BERT text, the lines of
-    its vocab.txt. A `source` that is to be copied goes into the subfolder `backbone`. Raises ModelError where
-    weights do not fit the card, DataError where they are not finite, StoreError where the folder is not free.
+    its vocab.txt; None for a model that knows no words. A `source` that is to be copied goes into the
+    subfolder `backbone`. Raises ModelError where weights do not fit the card, DataError where they are not
+    finite, StoreError where the folder is not free.
     """
     if folder.exists() and not (folder / CARD_FILE).is_file() and any(folder.iterdir()):
         raise StoreError(f"{folder} is there and is no model folder", hint="choose another, or remove it")
@@ -175,9 +183,12 @@ def write_model_folder(
     with atomic_folder(folder) as new:
         for role, tensors in stored.items():
             save_tensors(new / CardFile(role, "").stored_name, tensors)
-        text: Role = "vocab" if card.aligner is not None and card.aligner.text == "bert" else "dictionary"
-        _write_words(new / CardFile(text, "").stored_name, words)
-        written = _finish(new, card, (*stored, text))
+        roles = list(stored)
+        if words is not None:
+            bert = card.aligner is not None and card.aligner.text == "bert"
+            roles.append("vocab" if bert else "dictionary")
+            _write_words(new / CardFile(roles[-1], "").stored_name, words)
+        written = _finish(new, card, roles)
         if source is not None and source.copied:
             _copy_backbone(source.card, new / BACKBONE_FOLDER)
     return replace(written, folder=folder.absolute())
