@@ -13,18 +13,21 @@ ALIGNMENTS = (".align.h5", ".align.json")
 
 
 class NamedFiles:
-    """Files by the name of their video: the path below the folder without suffix, or its last part."""
+    """Files by the name of their video: the path below the folder without suffix, or its last part.
+
+    `whole` has them all by the former.
+    """
 
     def __init__(self, files: Iterable[tuple[str, Path]]) -> None:
-        self._whole: dict[str, list[Path]] = {}
+        self.whole: dict[str, list[Path]] = {}
         self._last: dict[str, list[Path]] = {}
         for name, path in files:
-            self._whole.setdefault(name, []).append(path)
+            self.whole.setdefault(name, []).append(path)
             self._last.setdefault(PurePath(name).name, []).append(path)
 
     def find(self, video: str) -> Path | None:
         """The file of a video, None where there is none; raises DataError naming them where several fit."""
-        found = self._whole.get(video) or self._last.get(video) or []
+        found = self.whole.get(video) or self._last.get(video) or []
         if len(found) > 1:
             raise DataError(f"several files fit {video}: {found[0]} and {found[1]}", hint="leave one")
         return found[0] if found else None

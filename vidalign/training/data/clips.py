@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.errors import ConfigError, DataError
+from vidalign.training.data.aligned import aligned_matches
 from vidalign.training.data.frames import FrameRow, cached_frames, check_square
 from vidalign.training.data.sources import (
     Gathered,
@@ -59,15 +60,28 @@ class ClipOptions:
 @dataclass(frozen=True, slots=True)
 class VideoSource:
     """A folder of videos with the subtitles of the same names, there or in another folder or in one JSON
-    {video: {text, start, end}}; or a CSV `manifest` with the columns video and subtitles."""
+    {video: {text, start, end}}; or a CSV `manifest` with the columns video and subtitles.
+
+    Instead of subtitles, `alignments` is a folder of alignment files of the same names: then a video's
+    sentences are those that are aligned, with at least `min_confidence`, each at its segment.
+    """
 
     videos: Path | None = None
     subtitles: Path | None = None
     manifest: Path | None = None
+    alignments: Path | None = None
+    min_confidence: float = 0.0
 
     def __post_init__(self) -> None:
-        if (self.videos is None) == (self.manifest is None) or (self.manifest and self.subtitles):
+        others = self.subtitles or self.alignments
+        if (self.videos is None) == (self.manifest is None) or (self.manifest and others):
             raise ConfigError("give videos, with subtitles or without, or a manifest", hint="one of the two")
+        if self.subtitles and self.alignments:
+            raise ConfigError("alignments take the place of subtitles", hint="give one of the two")
+        if not 0 <= self.min_confidence <= 1:
+            raise ConfigError(f"min_confidence must be from 0 to 1, not {self.min_confidence:g}")
+        if self.min_confidence and not self.alignments:
+            raise ConfigError("min_confidence goes with alignments only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +150,11 @@ class Clips:
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
         low, high = clip_starts(video.spoken.times[chosen], video.frames.count, self.recipe)
         start = random.randint(low, high)
-        pixels = video.frames.read(start, start + self.recipe.frames)
+        recipe = self.recipe
+        pixels = video.frames.read(start, start + recipe.frames * recipe.step)[:: recipe.step]
         if self.options.flip and random.random() < 0.5:
             pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-        middle = (start + self.recipe.frames / 2) / self.recipe.sample_rate
+        middle = start / recipe.sample_rate + float(recipe.clip_seconds) / 2
         near = nearest(video.spoken.times, chosen, middle, self.options)
         tokens = np.zeros((self.options.candidates, self._words), np.int64)
         tokens[: len(near), : video.spoken.tokens.shape[1]] = video.spoken.tokens[near]
@@ -161,9 +176,9 @@ def clip_starts(spoken: NDArray[np.float64], frames: int, recipe: Recipe) -> tup
     Clips stay within the `frames` of the video; `frames` must be enough for one.
     """
     start, end = spoken.tolist()
-    length = recipe.frames / recipe.sample_rate
+    length = float(recipe.clip_seconds)
     overlap = min(length, max(end - start, 0.0)) / 2
-    last = frames - recipe.frames
+    last = frames - recipe.frames * recipe.step
     low = min(max(ceil((start - length + overlap) * recipe.sample_rate), 0), last)
     high = min(floor((end - overlap) * recipe.sample_rate), last)
     return low, max(low, high)
@@ -230,7 +245,10 @@ def _gathered(
     else:
         assert source.videos is not None
         files = videos_below(source.videos)
-        matches = folder_matches(files, source.subtitles or source.videos, tokenizer, reading, gathered)
+        if source.alignments is not None:
+            matches = aligned_matches(files, source.alignments, tokenizer, source.min_confidence, gathered)
+        else:
+            matches = folder_matches(files, source.subtitles or source.videos, tokenizer, reading, gathered)
     return gather(matches, make, gathered, held_out)
 
 
@@ -238,7 +256,7 @@ def _clip_video(name: str, path: Path, spoken: Spoken, recipe: Recipe, cache: Pa
     if not spoken.has_words.any():
         raise DataError("no sentence has a known word")
     frames = cached_frames(path, name, recipe, cache)
-    if frames.count < recipe.frames:
+    if frames.count < recipe.frames * recipe.step:
         raise DataError("shorter than a clip")
     inside = spoken.limited(spoken.has_words & (spoken.times[:, 0] < frames.count / recipe.sample_rate))
     if not len(inside):

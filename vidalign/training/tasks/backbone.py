@@ -78,7 +78,8 @@ class BackboneJob:
         given = self.settings.init_from
         if given is not None:
             loaded = load_backbone(given).network
-            assert isinstance(loaded, S3D)
+            if not isinstance(loaded, S3D):
+                raise ConfigError(f"init_from: {given} is no S3D with a sentence encoder")
             network = loaded.requires_grad_(True)
         else:
             network = S3D(**self._config())
