@@ -42,9 +42,8 @@ class C3D(nn.Module):
     """Clips (B, 3, 16, 112, 112) -> {"fc6", "fc7": (B, 4096), "logits": (B, classes)}.
 
     `fc6` and `fc7` are taken behind their ReLU; `logits` only with classes. The last pooling makes 4x4 of
-    7x7: `pad` puts a border around first, as the PyTorch ports do, `ceil` cuts the last window short, as Caffe
-    does. `frames` and `size` may be multiples of 16 below the published ones, `width` multiplies every
-    channel count.
+    7x7: `pad` puts a border around first, as the PyTorch ports do, `ceil` cuts the last window short, as
+    Caffe does. `frames` and `size` are multiples of 16; `width` multiplies every channel count.
     """
 
     def __init__(
