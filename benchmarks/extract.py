@@ -53,7 +53,7 @@ def main() -> None:
         extraction = Extraction(CARD, weights=random_weights(folder))
         recipe, place = extraction.resolved_recipe, extraction.place
         with open_video(video) as reader:
-            clips = [clip.pixels for clip in cut_clips(reader, recipe)]
+            clips = [clip.frames for clip in cut_clips(reader, recipe)]
 
         def read_only() -> int:
             with open_video(video) as reader:

@@ -25,6 +25,7 @@ import numpy as np
 from vidalign.video.decord import Tape
 from vidalign.video.look import look
 from vidalign.video.open import open_video
+from vidalign.video.protocol import Scaling
 
 WIDTH, HEIGHT, FPS, SECONDS = 640, 360, 30, 60
 GOALS = {"pyav": 1.8, "decord": 3.0}
@@ -49,7 +50,7 @@ def make(path: Path) -> None:
 
 def read(name: str, path: Path) -> int:
     with open_video(path, name) as reader:
-        return sum(1 for _ in reader.frames_at((n / 16 for n in count()), (256, 256)))
+        return sum(1 for _ in reader.frames_at((n / 16 for n in count()), Scaling((256, 256))))
 
 
 def decode_pyav(path: Path) -> int:

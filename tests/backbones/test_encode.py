@@ -52,12 +52,12 @@ def test_pixels_are_scaled_as_the_recipe_says(changes: dict[str, object], pixels
 
 def test_the_pixels_given_stay_as_they_are(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
     before = pixels.copy()
-    list(encode(backbone, iter(pixels)))
+    list(encode(backbone, iter(pixels[:, None])))
     assert np.array_equal(pixels, before)
 
 
 def test_same_as_the_plain_module(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
-    batches = list(encode(backbone, iter(pixels)))
+    batches = list(encode(backbone, iter(pixels[:, None])))
     assert [len(batch) for batch in batches] == [CPU_BATCH, CPU_BATCH, 1]
     assert {batch.dtype for batch in batches} == {np.dtype(np.float32)}
     with torch.inference_mode():
@@ -69,9 +69,9 @@ def test_same_as_the_plain_module(backbone: Backbone, pixels: NDArray[np.uint8])
 def test_the_batch_changes_no_more_than_a_half_precision_unit(
     batch: int, backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = np.concatenate(list(encode(backbone, iter(pixels)))).astype(np.float16)
+    usual = np.concatenate(list(encode(backbone, iter(pixels[:, None])))).astype(np.float16)
     monkeypatch.setattr(room, "CPU_BATCH", batch)
-    other = np.concatenate(list(encode(backbone, iter(pixels)))).astype(np.float16)
+    other = np.concatenate(list(encode(backbone, iter(pixels[:, None])))).astype(np.float16)
     unit = np.spacing(np.abs(usual)).astype(np.float32)
     assert (np.abs(other.astype(np.float32) - usual.astype(np.float32)) <= unit).all()
 
@@ -81,7 +81,7 @@ def test_clips_are_taken_as_they_are_needed(backbone: Backbone, pixels: NDArray[
 
     def counted() -> Iterator[NDArray[np.uint8]]:
         nonlocal taken
-        for clip in pixels:
+        for clip in pixels[:, None]:
             taken += 1
             yield clip
 
@@ -94,8 +94,8 @@ def test_nothing_gives_nothing(backbone: Backbone) -> None:
 
 
 def test_less_precision_gives_nearly_the_same(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
-    exact = np.concatenate(list(encode(backbone, iter(pixels))))
-    rough = np.concatenate(list(encode(backbone, iter(pixels), precision="bf16")))
+    exact = np.concatenate(list(encode(backbone, iter(pixels[:, None]))))
+    rough = np.concatenate(list(encode(backbone, iter(pixels[:, None]), precision="bf16")))
     assert rough.dtype == np.float32
     assert not np.array_equal(rough, exact)
     cosine = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)

@@ -47,7 +47,7 @@ def test_same_as_the_plain_module_on_the_same_clips(tiny: Path, clip_file: Path)
         clips = list(cut_clips(reader, backbone.recipe))
     with torch.inference_mode():
         plain = [
-            backbone(clip_tensor(c.pixels[None], backbone.recipe, torch.device("cpu")))[0] for c in clips
+            backbone(clip_tensor(c.pixels, backbone.recipe, torch.device("cpu")))[0] for c in clips
         ]
     np.testing.assert_allclose(features.features, torch.stack(plain).numpy(), rtol=1e-5, atol=1e-6)
     assert features.times.tolist() == [[0, 1], [1, 2], [2, 3]]

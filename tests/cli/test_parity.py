@@ -121,7 +121,7 @@ def test_extract_gives_the_features_of_a_plain_evaluation(published: Path, tmp_p
     network = S3D().eval()
     network.load_state_dict(torch.load(published / "s3d.pth", weights_only=True))
     with open_video(video) as reader:
-        clips = np.stack([clip.pixels for clip in cut_clips(reader, get_recipe("s3d-16fps"))])
+        clips = np.stack([clip.pixels[0] for clip in cut_clips(reader, get_recipe("s3d-16fps"))])
     plain = torch.from_numpy(clips).permute(0, 4, 1, 2, 3).float() / 255
     with torch.inference_mode():
         expected = network(plain.contiguous())["mixed_5c"].numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count, takewhile
@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidalign.types import Recipe
-from vidalign.video.clips import Clip, crop, cut_clips, frame_size
+from vidalign.video.clips import Clip, cut_clips
+from vidalign.video.framing import frame_size
 from vidalign.video.open import open_video
-from vidalign.video.protocol import Frame, Size, VideoInfo
-from vidalign.video.timeline import Picture, every, shown_at
+from vidalign.video.protocol import AS_IT_IS, Frame, Pixels, Scaling, Shot, Size, VideoInfo, Wanted
+from vidalign.video.sampling import Windows
+from vidalign.video.timeline import Picture, delivered, every, shown_at
 
 S3D = Recipe("s3d-16fps", fps=16, frames=16, stride=1, size=4, crop_size=4, layer="mixed_5c")
 
@@ -33,32 +35,35 @@ class FakeReader:
         self.truncated = False
         self.decoded_until: float | None = None
         self.converted: list[int] = []
-        self.times: list[float] = []
+        self.passes = 0
 
     def _pictures(self) -> Iterator[Picture]:
         for n, (start, end) in enumerate(zip(self.starts, [*self.starts, self.end][1:], strict=True)):
             self.decoded_until = end
-            yield Picture(start, end, lambda size, n=n: self._convert(n, size))
+            yield Picture(start, end, lambda scalings, n=n: self._convert(n, scalings))
 
-    def _convert(self, n: int, size: Size | None) -> Any:
+    def _convert(self, n: int, scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
         self.converted.append(n)
-        width, height = size or (8, 4)
-        return np.full((height, width, 3), n % 251 + 1, np.uint8)
+        kinds = {True: np.uint8, False: np.float32}
+        sizes = {scaling: scaling.size or (8, 4) for scaling in scalings}
+        return {
+            scaling: np.full((height, width, 3), n % 251 + 1, kinds[scaling.rounding])
+            for scaling, (width, height) in sizes.items()
+        }
 
-    def frames(self, size: Size | None = None) -> Iterator[Frame]:
-        return every(self._pictures(), size)
+    def pictures(self, wanted: Wanted) -> Iterator[Shot]:
+        self.passes += 1
+        return delivered(self._pictures(), wanted)
 
-    def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
-        return shown_at(self._pictures(), self._noted(times), size)
+    def frames(self, scaling: Scaling = AS_IT_IS) -> Iterator[Frame]:
+        return every(self.pictures, scaling)
 
-    def _noted(self, times: Iterable[float]) -> Iterator[float]:
-        for time in times:
-            self.times.append(time)
-            yield time
+    def frames_at(self, times: Iterable[float], scaling: Scaling = AS_IT_IS) -> Iterator[Frame | None]:
+        return shown_at(self.pictures, times, scaling)
 
     def shown(self, time: float, recipe: Recipe) -> int:
         """The picture that `recipe` has to sample at `time`, -1 for none."""
-        if recipe.tail == "drop" and 0 <= self.starts[0] - time <= 0.5 / recipe.fps + 1e-6:
+        if recipe.tail == "drop" and 0 <= self.starts[0] - time <= 0.5 / recipe.sample_rate + 1e-6:
             return 0
         begun = sum(start <= time + 1e-6 for start in self.starts)
         return begun - 1 if time < self.end - 1e-6 else -1
@@ -72,7 +77,7 @@ class FakeReader:
 
 
 def levels(clip: Clip) -> list[int]:
-    return [int(pixels[0, 0, 0]) - 1 for pixels in clip.pixels]
+    return [int(pixels[0, 0, 0]) - 1 for pixels in clip.pixels[0]]
 
 
 def spans(clips: Iterable[Clip]) -> list[tuple[float, float]]:
@@ -88,7 +93,7 @@ def test_sixteen_of_thirty_frames_a_second() -> None:
     assert spans(clips) == [(0, 1), (1, 2), (2, 3)]
     for number, clip in enumerate(clips):
         assert levels(clip) == [number * 30 + k * 30 // 16 for k in range(16)]
-        assert clip.pixels.shape == (16, 4, 4, 3)
+        assert clip.pixels.shape == (1, 16, 4, 4, 3)
         assert clip.pixels.dtype == np.uint8
         assert clip.pixels.flags.c_contiguous
 
@@ -114,12 +119,14 @@ def test_a_slower_source_repeats_its_frames() -> None:
 
 
 def test_sample_times_are_exact() -> None:
-    reader = FakeReader(8.0, Fraction(10))
     recipe = replace(S3D, fps=29.97, frames=7, stride=0.7)
-    list(cut_clips(reader, recipe))
+    windows = Windows(recipe, FakeReader(8.0, Fraction(10)).info)
+    ticks = [windows.next_sample(-1, 0)]
+    while windows.seconds(ticks[-1]) < 8:
+        ticks.append(windows.next_sample(ticks[-1], 0))
     starts = takewhile(lambda n: n * Fraction("0.7") < 8, count())
-    wanted = sorted(n * Fraction("0.7") + k / Fraction("29.97") for n in starts for k in range(7))
-    assert reader.times[:-1] == [float(time) for time in wanted if time < 8]
+    wanted = sorted({n * Fraction("0.7") + k / Fraction("29.97") for n in starts for k in range(7)})
+    assert [windows.seconds(tick) for tick in ticks[:-1]] == [float(time) for time in wanted if time < 8]
 
 
 @pytest.mark.parametrize("tail", ["drop", "zero", "repeat"])
@@ -250,12 +257,6 @@ def test_frame_size(size: Size, recipe_size: int, resize: Any, expected: Size) -
     assert frame_size(info, recipe) == expected
 
 
-def test_centre_crop() -> None:
-    pixels = np.arange(7 * 10 * 3, dtype=np.uint8).reshape(7, 10, 3)
-    assert np.array_equal(crop(pixels, S3D), pixels[1:5, 3:7])
-    assert crop(pixels, replace(S3D, crop="none")).shape == (7, 10, 3)
-
-
 def test_a_real_file(make_sample: Callable[[str], Any], read_number: Callable[[Any], int]) -> None:
     """A landscape file of 45 pictures at 30 a second that begin at 0.5 s: clips of half a second."""
     recipe = replace(S3D, fps=10, frames=5, stride=0.5, size=48, crop="none", tail="repeat")
@@ -263,7 +264,7 @@ def test_a_real_file(make_sample: Callable[[str], Any], read_number: Callable[[A
         with open_video(make_sample("late_picture").path, reader) as opened:
             clips = list(cut_clips(opened, recipe))
         assert spans(clips) == [(0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
-        assert [[read_number(p) for p in clip.pixels] for clip in clips] == [
+        assert [[read_number(p) for p in clip.pixels[0]] for clip in clips] == [
             [0, 3, 6, 9, 12],
             [15, 18, 21, 24, 27],
             [30, 33, 36, 39, 42],

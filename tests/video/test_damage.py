@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from vidalign.video.open import open_video
+from vidalign.video.protocol import Scaling
 
 each_reader = pytest.mark.parametrize("reader", ["auto", "pyav"])
 
@@ -134,7 +135,7 @@ def test_where_decord_gives_up_pyav_reads_on(
     with open_video(path, "pyav") as one, open_video(path) as other:
         assert other.info.reader.startswith("decord")
         for mine, theirs in [
-            (one.frames((20, 20)), other.frames((20, 20))),
+            (one.frames(Scaling((20, 20))), other.frames(Scaling((20, 20)))),
             (one.frames_at(times), other.frames_at(times)),
         ]:
             for frame, twin in zip(mine, theirs, strict=True):

@@ -16,6 +16,7 @@ import pytest
 from vidalign.errors import ConfigError, MissingExtraError, VideoError
 from vidalign.video import open as opening
 from vidalign.video.open import open_video
+from vidalign.video.protocol import Scaling
 
 each_reader = pytest.mark.parametrize("reader", ["auto", "pyav", "decord"])
 
@@ -216,7 +217,7 @@ def test_nothing_reaches_stderr(
     capfd.readouterr()
     for path in paths:
         with open_video(path, reader) as opened:
-            assert list(opened.frames((20, 20)))
+            assert list(opened.frames(Scaling((20, 20))))
     assert capfd.readouterr() == ("", "")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from vidalign.video.open import open_video
 from vidalign.video.pixels import Orientation, RgbConverter, scale
+from vidalign.video.protocol import AS_IT_IS, Scaling
 
 BT709, BT601 = 1, 5
 LIMITED, FULL = 1, 2
@@ -70,21 +71,21 @@ def test_scale_is_antialiased_bilinear() -> None:
     """Halving a checkerboard gives grey, not one of its colours; doubling interpolates."""
     board = np.indices((16, 16)).sum(0) % 2 * 200
     pixels = np.repeat(board[..., None], 3, axis=2).astype(np.uint8)
-    assert np.abs(scale(pixels, (8, 8))[2:-2, 2:-2].astype(int) - 100).max() <= 1
+    assert np.abs(scale(pixels, Scaling((8, 8)))[2:-2, 2:-2].astype(int) - 100).max() <= 1
     ramp = np.repeat(np.array([[[0], [100]]], np.uint8), 3, axis=2)
-    assert scale(ramp, (4, 1))[0, :, 0].tolist() == [0, 25, 75, 100]
+    assert scale(ramp, Scaling((4, 1)))[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
 def test_scale_takes_width_then_height() -> None:
     pixels = np.zeros((10, 20, 3), np.uint8)
-    assert scale(pixels, (7, 5)).shape == (5, 7, 3)
-    assert scale(pixels, (20, 10)) is pixels
-    assert scale(pixels, None) is pixels
+    assert scale(pixels, Scaling((7, 5))).shape == (5, 7, 3)
+    assert scale(pixels, Scaling((20, 10))) is pixels
+    assert scale(pixels, AS_IT_IS) is pixels
 
 
 def test_scale_reads_padded_rows_alike() -> None:
     wide = np.random.default_rng(0).integers(0, 255, (20, 40, 3)).astype(np.uint8)
-    assert np.array_equal(scale(wide[:, :30], (8, 8)), scale(wide[:, :30].copy(), (8, 8)))
+    assert np.array_equal(scale(wide[:, :30], Scaling((8, 8))), scale(wide[:, :30].copy(), Scaling((8, 8))))
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -97,7 +98,7 @@ def test_all_eight_orientations(
     with open_video(path, "pyav") as reader:
         frames = list(reader.frames())
         info = reader.info
-        scaled = list(reader.frames((24, 40)))
+        scaled = list(reader.frames(Scaling((24, 40))))
     assert (info.width, info.height) == ((64, 48) if turns % 2 == 0 else (48, 64))
     assert [read_number(frame.pixels) for frame in frames] == [0b10010110, 0b10010111, 0b10011000]
     assert {frame.pixels.shape for frame in scaled} == {(40, 24, 3)}

@@ -15,7 +15,7 @@ from vidalign.errors import VideoError
 from vidalign.video import decord as decord_reader
 from vidalign.video import pixels as pixel_work
 from vidalign.video.open import open_video
-from vidalign.video.protocol import Frame, VideoReader
+from vidalign.video.protocol import Frame, Scaling, VideoReader
 
 ReadNumber = Callable[[Any], int]
 
@@ -83,7 +83,7 @@ def test_breaking_off_is_told(sample: Any, name: str) -> None:
     if reader is None:
         return
     with reader:
-        last = list(reader.frames((16, 16)))[-1]
+        last = list(reader.frames(Scaling((16, 16))))[-1]
         assert reader.truncated == sample.truncated
         assert reader.decoded_until == last.end
 
@@ -95,7 +95,7 @@ def test_frame_shown_at(sample: Any, name: str, read_number: ReadNumber) -> None
     if reader is None:
         return
     with reader:
-        starts = [frame.start for frame in reader.frames((8, 8))]
+        starts = [frame.start for frame in reader.frames(Scaling((8, 8)))]
         times = sorted(
             [t + d for t in starts for d in (-1e-7, 0.0, 1e-7, 0.004)] + [n / 16 for n in range(200)]
         )
@@ -119,7 +119,7 @@ def test_scaling_while_reading(sample: Any, name: str, read_number: ReadNumber) 
         return
     with reader:
         for size in [(40, 30), (31, 57), (128, 96)]:
-            frames = list(reader.frames(size))
+            frames = list(reader.frames(Scaling(size)))
             assert {frame.pixels.shape for frame in frames} == {(size[1], size[0], 3)}
             assert [read_number(frame.pixels) for frame in frames] == sample.numbers
 
@@ -150,7 +150,7 @@ def test_passes_are_alike(sample: Any, name: str) -> None:
 def test_threads_change_nothing(make_sample: Callable[[str], Any], name: str, threads: int) -> None:
     path = make_sample("cfr_h264").path
     with open_video(path, name, threads=threads) as reader, open_video(path, name) as other:
-        for one, two in zip(reader.frames((33, 22)), other.frames((33, 22)), strict=True):
+        for one, two in zip(reader.frames(Scaling((33, 22))), other.frames(Scaling((33, 22))), strict=True):
             assert one.start == two.start
             assert np.array_equal(one.pixels, two.pixels)
 
@@ -165,7 +165,7 @@ def test_readers_agree(sample: Any) -> None:
 
 def agree(one: VideoReader, other: VideoReader, least: float) -> None:
     for size in [None, (56, 40)]:
-        for mine, theirs in zip(one.frames(size), other.frames(size), strict=True):
+        for mine, theirs in zip(one.frames(Scaling(size)), other.frames(Scaling(size)), strict=True):
             assert abs(mine.start - theirs.start) < (mine.end - mine.start) / 2
             assert psnr(mine.pixels, theirs.pixels) > least
 
@@ -212,7 +212,7 @@ def test_real_videos(name: str, media: Path) -> None:
         assert open_video(media / name).info.reader == other.info.reader
         for reader in (one, other):
             assert (reader.info.width, reader.info.height) == size
-            starts = [frame.start for frame in reader.frames((32, 32))]
+            starts = [frame.start for frame in reader.frames(Scaling((32, 32)))]
             assert starts == pytest.approx([n * frame_time for n in range(number)], abs=1e-6)
             assert reader.decoded_until == pytest.approx(number * frame_time, abs=1e-6)
             assert reader.info.duration == pytest.approx(number * frame_time, abs=1e-6)

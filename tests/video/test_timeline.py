@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import pytest
 
-from vidalign.video.protocol import Pixels, Size
-from vidalign.video.timeline import Picture, Stamped, lay_out, shown_at
+from vidalign.video.protocol import AS_IT_IS, Frame, Pixels, Scaling
+from vidalign.video.timeline import Picture, Stamped, delivered, lay_out, shown_at
 
 
-def picture(size: Size | None) -> Pixels:
-    return np.zeros((1, 1, 3), np.uint8)
+def picture(scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
+    return {scaling: np.zeros((1, 1, 3), np.uint8) for scaling in scalings}
+
+
+def at(pictures: list[Picture], times: Iterable[float]) -> list[Frame | None]:
+    return list(shown_at(partial(delivered, pictures), times, AS_IT_IS))
 
 
 def stamped(*times: float | None, duration: float | None = 0.1) -> Iterator[Stamped]:
@@ -68,7 +73,7 @@ def test_a_clock_that_jumps_back_is_read_on(caplog: pytest.LogCaptureFixture) ->
 
 def test_nothing_decoded_nothing_shown() -> None:
     assert laid() == []
-    assert list(shown_at(iter(()), [0.0, 1.0], None)) == []
+    assert at([], [0.0, 1.0]) == []
 
 
 def test_shown_at_ends_with_the_last_picture_and_reads_no_further_times() -> None:
@@ -82,12 +87,12 @@ def test_shown_at_ends_with_the_last_picture_and_reads_no_further_times() -> Non
             time += 0.25
 
     pictures = [Picture(0.0, 0.5, picture), Picture(0.5, 1.0, picture)]
-    shown = list(shown_at(pictures, times(), None))
+    shown = at(pictures, times())
     assert [frame and frame.start for frame in shown] == [None, None, 0.0, 0.0, 0.5, 0.5]
     assert asked[-1] == 1.0
 
 
 def test_float_noise_at_borders_is_forgiven() -> None:
     pictures = [Picture(0.0, 0.1, picture), Picture(0.1, 0.2, picture)]
-    shown = list(shown_at(pictures, [-5e-7, 0.1 - 5e-7, 0.1, 0.2 - 5e-7], None))
+    shown = at(pictures, [-5e-7, 0.1 - 5e-7, 0.1, 0.2 - 5e-7])
     assert [frame and frame.start for frame in shown] == [0.0, 0.1, 0.1]

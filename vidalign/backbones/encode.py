@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from vidalign.backbones.registry import Backbone
 from vidalign.types import Recipe
@@ -17,15 +19,20 @@ CPU_BATCH = 4
 GPU_BATCH = 32
 """Clips that run together; more gains nothing on a CPU and costs memory."""
 
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-def clip_tensor(pixels: NDArray[np.uint8], recipe: Recipe, device: torch.device) -> Tensor:
-    """Clips (B, N, H, W, 3) uint8 -> (B, 3, N, H, W) float32 in the recipe's range, channels last."""
+Views = Sequence[Sequence[NDArray[Any]]] | NDArray[Any]
+"""A clip: V views of N pictures (H, W, 3), uint8 or float32 in 0..255; or all of it as one array."""
+
+
+def clip_tensor(pixels: NDArray[Any], recipe: Recipe, device: torch.device) -> Tensor:
+    """Clips (B, N, H, W, 3) -> (B, 3, N, H, W) float32 in the recipe's range, channels last."""
     return scale_pixels(torch.from_numpy(pixels).to(device).permute(0, 4, 1, 2, 3), recipe)
 
 
 def scale_pixels(clips: Tensor, recipe: Recipe) -> Tensor:
-    """Clips (B, 3, N, H, W) uint8 -> float32 in the recipe's range."""
-    scaled = clips.float()
+    """Clips (B, 3, N, H, W) with pixels in 0..255 -> float32 in the recipe's range, a copy."""
+    scaled = clips.to(torch.float32, copy=True)
     if recipe.range == "0-1":
         scaled = scaled.div_(255)
     elif recipe.range == "-1-1":
@@ -37,15 +44,92 @@ def scale_pixels(clips: Tensor, recipe: Recipe) -> Tensor:
     return scaled
 
 
+class PreparedFrames:
+    """Batches of clips out of frames that are scaled to the recipe's range once, however clips overlap.
+
+    Frames are known by the object they are; those of the last batch are held.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self._recipe, self._device = recipe, device
+        self._held: dict[int, tuple[NDArray[Any], Tensor]] = {}
+
+    def batch(self, clips: Sequence[Sequence[NDArray[Any]]]) -> Tensor:
+        """B clips of N pictures (H, W, 3) -> (B, 3, N, H, W) float32, channels last."""
+        frames = [frame for clip in clips for frame in clip]
+        wanted = {id(frame): frame for frame in frames}
+        fresh = {key: frame for key, frame in wanted.items() if key not in self._held}
+        if fresh:
+            made = clip_tensor(np.stack(list(fresh.values()))[None], self._recipe, self._device)
+            parts = made[0].permute(1, 2, 3, 0).unbind()
+            self._held |= {key: (fresh[key], part) for key, part in zip(fresh, parts, strict=True)}
+        self._held = {key: self._held[key] for key in wanted}
+        stacked = torch.stack([self._held[id(frame)][1] for frame in frames])
+        return stacked.view(len(clips), -1, *stacked.shape[1:]).permute(0, 4, 1, 2, 3)
+
+
+class Encoder:
+    """Runs a backbone over clips in batches, as they come; a row is the mean of its clip's views.
+
+    `precision` is float32, bf16 or fp16.
+    """
+
+    def __init__(self, backbone: Backbone, *, device: str = "cpu", precision: str = "float32") -> None:
+        self._backbone = backbone
+        self._place = torch.device(device)
+        self._dtype = PRECISIONS[precision]
+        self._batch = CPU_BATCH if self._place.type == "cpu" else GPU_BATCH
+        self._frames = PreparedFrames(backbone.recipe, self._place)
+        self._waiting: list[list[NDArray[Any]]] = []
+        self._counts: deque[int] = deque()
+        self._encoded: list[Tensor] = []
+
+    def add(self, clip: Views) -> NDArray[np.float32]:
+        """Rows (B, D) that are now ready: none until a batch is full."""
+        views = [list(view) for view in clip]
+        self._counts.append(len(views))
+        self._waiting += views
+        while len(self._waiting) >= self._batch:
+            self._run()
+        return self._rows()
+
+    def finish(self) -> NDArray[np.float32]:
+        """The rows that are left."""
+        if self._waiting:
+            self._run()
+        return self._rows()
+
+    def _run(self) -> None:
+        group, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._place.type, self._dtype, enabled=self._dtype is not torch.float32),
+        ):
+            self._encoded += self._backbone.raw(self._frames.batch(group)).float().unbind()
+
+    def _rows(self) -> NDArray[np.float32]:
+        rows = []
+        while self._counts and len(self._encoded) >= self._counts[0]:
+            count = self._counts.popleft()
+            rows.append(torch.stack(self._encoded[:count]).mean(0))
+            del self._encoded[:count]
+        if not rows:
+            return np.empty((0, self._backbone.width), np.float32)
+        features = torch.stack(rows)
+        if self._backbone.recipe.l2:
+            features = F.normalize(features, dim=-1)
+        return features.cpu().numpy()
+
+
 def encode(
-    backbone: Backbone, clips: Iterable[NDArray[np.uint8]], *, device: str = "cpu", precision: str = "float32"
+    backbone: Backbone, clips: Iterable[Views], *, device: str = "cpu", precision: str = "float32"
 ) -> Iterator[NDArray[np.float32]]:
-    """Features (B, D) float32 of clips (N, H, W, 3), batch by batch; `precision` float32, bf16 or fp16."""
-    place = torch.device(device)
-    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    size = CPU_BATCH if place.type == "cpu" else GPU_BATCH
-    rest = iter(clips)
-    while group := list(islice(rest, size)):
-        with torch.inference_mode(), torch.autocast(place.type, dtype, enabled=dtype is not torch.float32):
-            features = backbone(clip_tensor(np.stack(group), backbone.recipe, place))
-        yield features.float().cpu().numpy()
+    """Features (B, D) float32 of clips (V, N, H, W, 3), batch by batch; see `Encoder`."""
+    encoder = Encoder(backbone, device=device, precision=precision)
+    for clip in clips:
+        rows = encoder.add(clip)
+        if len(rows):
+            yield rows
+    rows = encoder.finish()
+    if len(rows):
+        yield rows

@@ -259,16 +259,16 @@ def _encode(
     reader: VideoReader, extraction: Extraction, progress: Progress | None
 ) -> tuple[list[NDArray[np.float32]], list[tuple[float, float]]]:
     """Batches of features and the times of all clips; decoding runs ahead in a thread of its own."""
-    from vidalign.backbones.encode import encode
+    from vidalign.backbones.encode import Views, encode
     from vidalign.video.clips import cut_clips
 
     times: list[tuple[float, float]] = []
     with closing(prefetch(lambda: cut_clips(reader, extraction.resolved_recipe), AHEAD)) as clips:
 
-        def pixels() -> Iterator[NDArray[np.uint8]]:
+        def pixels() -> Iterator[Views]:
             for clip in clips:
                 times.append((clip.start, clip.end))
-                yield clip.pixels
+                yield clip.frames
                 if progress is not None:
                     progress(clip.end, reader.info.duration)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
-from itertools import chain
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import decord
 import numpy as np
@@ -22,15 +22,13 @@ from numpy.typing import NDArray
 
 from vidalign.video.look import Look
 from vidalign.video.pixels import scale
-from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Size
+from vidalign.video.protocol import AS_IT_IS, TIME_NOISE, Frame, Pixels, Scaling, Shot, Wanted
 from vidalign.video.pyav import PyavReader
-from vidalign.video.timeline import Picture, every, last_end, shown_at
+from vidalign.video.timeline import Picture, delivered, every, last_end, shown_at
 
 log = logging.getLogger("vidalign.video")
 
 decord.logging.set_level(decord.logging.QUIET)
-
-Given = TypeVar("Given", bound=Frame | None)
 
 NAME = f"decord {decord.__version__}"
 
@@ -62,25 +60,23 @@ class DecordReader:
         self.truncated = False
         self.decoded_until: float | None = None
 
-    def frames(self, size: Size | None = None) -> Iterator[Frame]:
-        """See `VideoReader.frames`."""
-        given = -1.0
+    def pictures(self, wanted: Wanted) -> Iterator[Shot]:
+        """See `VideoReader.pictures`."""
+        start, end = -1.0, 0.0
         try:
-            for frame in every(self._pictures(), size):
-                yield frame
-                given = frame.start
+            for shot in delivered(self._pictures(), wanted):
+                yield shot
+                start, end = shot.start, shot.end
         except _BrokeOffError:
-            after = (frame for frame in self._rescue.frames(size) if frame.start > given + TIME_NOISE)
-            yield from self._rescued(after)
+            yield from self._rescued(wanted, start + TIME_NOISE, end)
 
-    def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
+    def frames(self, scaling: Scaling = AS_IT_IS) -> Iterator[Frame]:
+        """See `VideoReader.frames`."""
+        return every(self.pictures, scaling)
+
+    def frames_at(self, times: Iterable[float], scaling: Scaling = AS_IT_IS) -> Iterator[Frame | None]:
         """See `VideoReader.frames_at`."""
-        coming = iter(times)
-        pending: list[float] = []
-        try:
-            yield from shown_at(self._pictures(), _noting(coming, pending), size)
-        except _BrokeOffError:
-            yield from self._rescued(self._rescue.frames_at(chain(pending, coming), size))
+        return shown_at(self.pictures, times, scaling)
 
     def close(self) -> None:
         """See `VideoReader.close`."""
@@ -95,9 +91,18 @@ class DecordReader:
     ) -> None:
         self.close()
 
-    def _rescued(self, frames: Iterator[Given]) -> Iterator[Given]:
+    def _rescued(self, wanted: Wanted, given: float, until: float) -> Iterator[Shot]:
+        """The pictures that begin later than `given`; first what the one before shows past `until`."""
         log.warning("%s: damaged; decord gave up, PyAV reads on", self._seen.path)
-        yield from frames
+
+        def still_wanted(start: float, end: float) -> Collection[Scaling]:
+            return wanted(max(start, until), end) if end > until + TIME_NOISE else ()
+
+        for shot in self._rescue.pictures(still_wanted):
+            if shot.start > given:
+                yield shot
+            elif shot.end > until + TIME_NOISE:
+                yield replace(shot, start=until, again=True)
         self.truncated, self.decoded_until = self._rescue.truncated, self._rescue.decoded_until
 
     def _pictures(self) -> Iterator[Picture]:
@@ -111,16 +116,10 @@ class DecordReader:
         tape.wind_to(len(tape.starts))
         self.truncated = self._seen.falls_short(self.decoded_until or 0.0, self._seen.video_end)
 
-    def _pixels(self, tape: Tape, index: int, size: Size | None) -> Pixels:
+    def _pixels(self, tape: Tape, index: int, scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
         tape.wind_to(index)
-        return scale(tape.read(), size)
-
-
-def _noting(times: Iterator[float], last: list[float]) -> Iterator[float]:
-    """Pass `times` on, keeping the one that was asked for last in `last`."""
-    for time in times:
-        last[:] = [time]
-        yield time
+        rgb = tape.read()
+        return {scaling: scale(rgb, scaling) for scaling in scalings}
 
 
 class Tape:

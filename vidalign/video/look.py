@@ -75,7 +75,8 @@ class Look:
         """What every reader says of the file."""
         width, height = self.displayed
         end = self.any_end if self.video_end is None else self.video_end
-        return VideoInfo(width, height, end, self.video_start, self.codec, reader, reason)
+        start, codec = self.video_start, self.codec
+        return VideoInfo(width, height, end, start, codec, reader, reason, self.time_base, self.rate)
 
     def falls_short(self, until: float, claimed: float | None) -> bool:
         """Whether reading ended, at `until` seconds, well before the end that the container claims."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import av.filter
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
-from vidalign.video.protocol import Pixels, Size
+from vidalign.video.protocol import Pixels, Scaling, Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TIME_BASE = Fraction(1, 1000)
 """The filter asks for one; frames are converted one by one, whatever their time."""
@@ -41,6 +44,10 @@ class Orientation:
         """The (width, height) before turning of a picture that is `size` after it, or the reverse."""
         return (size[1], size[0]) if self.transpose else size
 
+    def before_turning(self, scaling: Scaling) -> Scaling:
+        """What scales the stored picture so that it is as `scaling` says once turned."""
+        return scaling if scaling.size is None else replace(scaling, size=self.turned(scaling.size))
+
     def apply(self, pixels: Pixels) -> Pixels:
         """Turn (H, W, 3)."""
         turned = pixels.transpose(1, 0, 2) if self.transpose else pixels
@@ -49,19 +56,35 @@ class Orientation:
         return np.ascontiguousarray(turned[rows, columns])
 
 
-def scale(pixels: Pixels, size: Size | None) -> Pixels:
-    """Bilinear with antialiasing to `size` (width, height); (H, W, 3) uint8 in and out.
+def scale(pixels: Pixels, scaling: Scaling) -> Pixels:
+    """Scale (H, W, 3) uint8.
 
     torch is imported here, late: a file that cannot be read must not wait for it.
     """
-    if size is None or size == (pixels.shape[1], pixels.shape[0]):
-        return pixels
+    height, width = pixels.shape[:2]
+    if scaling.size in (None, (width, height)):
+        return pixels if scaling.rounding else pixels.astype(np.float32)
     import torch
-    from torch.nn.functional import interpolate
 
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0).permute(0, 3, 1, 2)
-    scaled = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
+    scaled = _interpolate(planes, scaling)
+    if scaled.dtype != torch.uint8 and scaling.rounding:
+        scaled = scaled.round_().clamp_(0, 255).to(torch.uint8)
+    if not scaling.rounding:
+        scaled = scaled.float()
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1)[0].numpy())
+
+
+def _interpolate(planes: Tensor, scaling: Scaling) -> Tensor:
+    """(1, 3, H, W) uint8 scaled; as float32 where torch's 8-bit arithmetic would not give what is asked."""
+    from torch.nn.functional import interpolate
+
+    assert scaling.size is not None
+    size = (scaling.size[1], scaling.size[0])
+    if scaling.interpolation == "nearest":
+        return interpolate(planes, size=size, mode="nearest-exact")
+    plain = planes if scaling.rounding and scaling.antialias else planes.float()
+    return interpolate(plain, size=size, mode=scaling.interpolation, antialias=scaling.antialias)
 
 
 class RgbConverter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -20,8 +20,8 @@ from vidalign.errors import VideoError
 from vidalign.video.decoding import Decoding
 from vidalign.video.look import Look, opened
 from vidalign.video.pixels import RgbConverter, scale
-from vidalign.video.protocol import Frame, Pixels, Size
-from vidalign.video.timeline import Picture, Stamped, every, lay_out, shown_at
+from vidalign.video.protocol import AS_IT_IS, Frame, Pixels, Scaling, Shot, Wanted
+from vidalign.video.timeline import Picture, Stamped, delivered, every, lay_out, shown_at
 
 log = logging.getLogger("vidalign.video")
 
@@ -39,13 +39,17 @@ class PyavReader:
         self.truncated = False
         self.decoded_until: float | None = None
 
-    def frames(self, size: Size | None = None) -> Iterator[Frame]:
-        """See `VideoReader.frames`."""
-        return every(self._pictures(), size)
+    def pictures(self, wanted: Wanted) -> Iterator[Shot]:
+        """See `VideoReader.pictures`."""
+        return delivered(self._pictures(), wanted)
 
-    def frames_at(self, times: Iterable[float], size: Size | None = None) -> Iterator[Frame | None]:
+    def frames(self, scaling: Scaling = AS_IT_IS) -> Iterator[Frame]:
+        """See `VideoReader.frames`."""
+        return every(self.pictures, scaling)
+
+    def frames_at(self, times: Iterable[float], scaling: Scaling = AS_IT_IS) -> Iterator[Frame | None]:
         """See `VideoReader.frames_at`."""
-        return shown_at(self._pictures(), times, size)
+        return shown_at(self.pictures, times, scaling)
 
     def close(self) -> None:
         """See `VideoReader.close`."""
@@ -100,10 +104,11 @@ class PyavReader:
             duration = float(frame.duration * seen.time_base) if frame.duration else None
             yield Stamped(start, duration, partial(self._pixels, converter, frame))
 
-    def _pixels(self, converter: RgbConverter, frame: VideoFrame, size: Size | None) -> Pixels:
-        orientation = self._seen.orientation
-        stored = None if size is None else orientation.turned(size)
-        return orientation.apply(scale(converter.convert(frame), stored))
+    def _pixels(
+        self, converter: RgbConverter, frame: VideoFrame, scalings: Collection[Scaling]
+    ) -> Mapping[Scaling, Pixels]:
+        orientation, rgb = self._seen.orientation, converter.convert(frame)
+        return {s: orientation.apply(scale(rgb, orientation.before_turning(s))) for s in scalings}
 
     def _judge(self, decoding: Decoding) -> None:
         seen = self._seen

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Size
+from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Scaling, Shot, Wanted
+
+Convert = Callable[[Collection[Scaling]], Mapping[Scaling, Pixels]]
+"""Converts a decoded picture to RGB and scales it, once for each scaling."""
+
+Pass = Callable[[Wanted], Iterator[Shot]]
 
 log = logging.getLogger("vidalign.video")
 
@@ -20,7 +26,7 @@ class Picture:
 
     start: float
     end: float
-    pixels: Callable[[Size | None], Pixels]
+    pixels: Convert
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +35,7 @@ class Stamped:
 
     start: float | None
     duration: float | None
-    pixels: Callable[[Size | None], Pixels]
+    pixels: Convert
 
 
 def lay_out(
@@ -77,31 +83,40 @@ def _visible(picture: Picture) -> Iterator[Picture]:
         yield picture if picture.start >= 0 else replace(picture, start=0.0)
 
 
-def every(pictures: Iterable[Picture], size: Size | None) -> Iterator[Frame]:
-    """All pictures as frames."""
+def delivered(pictures: Iterable[Picture], wanted: Wanted) -> Iterator[Shot]:
+    """See `VideoReader.pictures`."""
     for picture in pictures:
-        yield Frame(picture.pixels(size), picture.start, picture.end)
+        scalings = wanted(picture.start, picture.end)
+        yield Shot(picture.start, picture.end, picture.pixels(scalings) if scalings else {})
 
 
-def shown_at(
-    pictures: Iterable[Picture], times: Iterable[float], size: Size | None
-) -> Iterator[Frame | None]:
+def every(look: Pass, scaling: Scaling) -> Iterator[Frame]:
+    """All pictures of a pass as frames."""
+    for shot in look(lambda start, end: (scaling,)):
+        if not shot.again:
+            yield Frame(shot.pixels[scaling], shot.start, shot.end)
+
+
+def shown_at(look: Pass, times: Iterable[float], scaling: Scaling) -> Iterator[Frame | None]:
     """See `VideoReader.frames_at`."""
-    coming = iter(pictures)
-    current: Picture | None = None
-    frame: Frame | None = None
+    coming, due = iter(times), deque[float]()
     before = float("-inf")
-    for time in times:
-        if time < before:
-            raise ValueError(f"times must ascend, but {time} follows {before}")
-        before = time
-        while current is None or time >= current.end - TIME_NOISE:
-            current, frame = next(coming, None), None
-            if current is None:
-                return
-        if time < current.start - TIME_NOISE:
-            yield None
-            continue
-        if frame is None:
-            frame = Frame(current.pixels(size), current.start, current.end)
-        yield frame
+
+    def wanted(start: float, end: float) -> Collection[Scaling]:
+        nonlocal before
+        while not due or due[-1] < end - TIME_NOISE:
+            time = next(coming, None)
+            if time is None:
+                break
+            if time < before:
+                raise ValueError(f"times must ascend, but {time} follows {before}")
+            before = time
+            due.append(time)
+        return (scaling,) if any(start - TIME_NOISE <= t < end - TIME_NOISE for t in due) else ()
+
+    for shot in look(wanted):
+        frame = Frame(shot.pixels[scaling], shot.start, shot.end) if shot.pixels else None
+        while due and due[0] < shot.end - TIME_NOISE:
+            yield None if due.popleft() < shot.start - TIME_NOISE else frame
+        if not due:
+            return

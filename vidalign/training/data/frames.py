@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class FrameRow:
 
 
 def cached_frames(video: Path, name: str, recipe: Recipe, cache: Path) -> FrameRow:
-    """The frames of `video` as `recipe` samples, resizes and crops them, one every 1 / fps seconds.
+    """The frames of `video` as `recipe` samples, resizes and crops them, one every 1 / fps seconds, 8 bits.
 
     They are decoded where `cache` does not hold them yet; the file is named by `name`, the recipe's part
     in this, and the size of the video. What comes before the first picture shows it. Raises VideoError or
@@ -62,31 +62,54 @@ def cached_frames(video: Path, name: str, recipe: Recipe, cache: Path) -> FrameR
 
 
 def check_square(recipe: Recipe) -> None:
-    """Raise ConfigError unless frames of all videos get the same size."""
-    if recipe.crop == "none" and recipe.resize == "short":
+    """Raise ConfigError unless the recipe makes one picture at exact times, of one size for all videos."""
+    if recipe.frame_shape is None:
         raise ConfigError(
             f"recipe {recipe.name!r} leaves each video its own shape",
             hint="training needs crop or exact size",
         )
+    if recipe.crop in ("three", "ten"):
+        raise ConfigError(
+            f"recipe {recipe.name!r} makes several views of a clip (crop: {recipe.crop})",
+            hint="training needs crop: center or none",
+        )
+    if recipe.fps == "native":
+        raise ConfigError(
+            f"recipe {recipe.name!r} takes every frame of the stream", hint="training needs a number of fps"
+        )
+
+
+SAMPLED = (
+    *("fps", "size", "crop_size", "resize", "long_side", "interpolation", "antialias"),
+    *("crop", "crop_offset"),
+)
+"""The keys of a recipe that say what one frame is."""
+
+
+ONE_BY_ONE: dict[str, Any] = {
+    **{"frames": 1, "step": 1, "stride": 1.0, "stride_unit": "frames", "sampling": "stride", "views": 1},
+    **{"tail": "drop", "floor_quirk": False, "rounding": True},
+}
+"""What makes each sampled frame a clip of its own."""
 
 
 def _key(recipe: Recipe, video_size: int) -> str:
-    sampled = ("fps", "size", "crop_size", "resize", "interpolation", "crop")
-    values = [video_size, *(getattr(recipe, name) for name in sampled)]
+    values = [video_size, *(asdict(recipe)[name] for name in SAMPLED)]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
 
 def _decode(video: Path, recipe: Recipe, path: Path) -> None:
-    frame_by_frame = replace(recipe, frames=1, step=1, stride=1, stride_unit="frames", tail="drop")
+    frame_by_frame = replace(recipe, **ONE_BY_ONE)
     with atomic_path(path) as temporary, temporary.open("rb+") as file, open_video(video) as reader:
         count, shape = 0, (0, 0)
         for clip in cut_clips(reader, frame_by_frame):
-            shape = clip.pixels.shape[1:3]
+            ((picture,),) = clip.frames
+            shape = picture.shape[:2]
             if not count:
                 _write_header(file, 0, shape)
             due = round(clip.start * recipe.sample_rate) + 1
             while count < due:
-                clip.pixels.tofile(file)
+                picture.tofile(file)
                 count += 1
         if not count:
             raise VideoError(f"{video} has no picture that the recipe {recipe.name!r} samples")
