@@ -15,9 +15,10 @@ from vidalign.backbones.spec import backbone_spec, check_recipe, clip_channels
 from vidalign.errors import DataError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, locate, owner, weights_sha256
-from vidalign.weights.cards import BackboneSpec, ModelCard, get_card
-from vidalign.weights.convert import match, read_weights
+from vidalign.weights.cards import BackboneSpec, ModelCard, get_card, siblings
+from vidalign.weights.convert import match, read_tensors, read_weights
 from vidalign.weights.plugins import get_family, load_named
+from vidalign.weights.sniff import sniff
 from vidalign.weights.tensors import load_tensors
 
 Weights = Mapping[str, Tensor]
@@ -150,10 +151,26 @@ def read_or_locate(
     """
     if weights is not None and Path(weights).is_file():
         path, allowed = Path(weights), owner(card, role)[1].pickle_globals
-        return read_weights(path, expected, allowed, renamed), weights_sha256(card, role, path)
+        try:
+            return read_weights(path, expected, allowed, renamed), weights_sha256(card, role, path)
+        except ModelError as error:
+            raise ModelError(error.message, hint=error.hint or _fitting(card, path, allowed)) from None
     held = card if weights is None else _other_card(str(weights))
     sha256 = file_sha256(held, role)
     return load_tensors(locate(held, role)), sha256
+
+
+def _fitting(card: ModelCard, path: Path, pickle_globals: tuple[str, ...]) -> str:
+    """A hint at the checkpoint of the same card that a file fits, empty where there is none."""
+    others = siblings(card)
+    if not others or sniff(path) not in ("safetensors", "checkpoint"):
+        return ""
+    tensors = read_tensors(path, pickle_globals)
+    for other in others:
+        shapes = state_shapes(backbone_spec(other))
+        if {n: tuple(t.shape) for n, t in rename(backbone_spec(other), tensors).items()} == shapes:
+            return f"it fits {other.name}"
+    return ""
 
 
 def _other_card(weights: str) -> ModelCard:

@@ -33,6 +33,7 @@ __all__ = [
     "parse_card",
     "parse_cards",
     "recipe_of",
+    "siblings",
 ]
 
 CARD_FILE = "card.yaml"
@@ -57,6 +58,13 @@ def list_cards() -> tuple[ModelCard, ...]:
 def is_known(name: str) -> bool:
     """Whether a model of this package or of a plugin is called so."""
     return _named(name) is not None
+
+
+def siblings(card: ModelCard) -> tuple[ModelCard, ...]:
+    """The other checkpoints of a card of this package or of a plugin."""
+    stem = card.name.partition("@")[0]
+    known = card.folder is None and stem in card_files()
+    return tuple(other for other in _cards_of(stem) if other.name != card.name) if known else ()
 
 
 def get_card(name: str) -> ModelCard:
