@@ -159,3 +159,4 @@ def test_a_file_of_other_heads_is_named(published: Path) -> None:
         load_backbone("tsp-r3d-18", published)
     assert "4 missing (fc1.weight, fc1.bias, fc2.weight and 1 more)" in refused.value.message
     assert "2 unexpected (fc.weight, fc.bias)" in refused.value.message
+    assert refused.value.hint == "it fits tsp-r3d-18@tac_on_kinetics"
