@@ -99,6 +99,7 @@ class JobClass(Protocol):
 TASKS: dict[str, str] = {
     "backbone": "vidalign.training.tasks.backbone:BackboneJob",
     "tan": "vidalign.training.tasks.tan:TanJob",
+    "tsp": "vidalign.training.tasks.tsp:TspJob",
 }
 """Name -> module:attribute; a module is imported when its task is run."""
 

@@ -212,16 +212,22 @@ def load_segment_sets(
     segments = {split: read_segments(source.segments) for split, source in tables.items() if source}
     labels = read_labels(data.labels, segments["training"])
     notes: list[str] = []
-    sets: dict[str, SegmentClips] = {}
+    found: dict[str, list[Stretch]] = {}
     for split, rows in segments.items():
-        source, training = tables[split], split == "training"
+        source = tables[split]
         assert source is not None
-        uncropped = training and data.clips.random_crop
+        uncropped = split == "training" and data.clips.random_crop
         reading = _Reading(source, replace(recipe, crop="none") if uncropped else recipe, data.missing)
-        stretches = reading.stretches(rows, labels, data.cache or cache, background)
-        pooled = read_gvf(gvf, sorted({s.video for s in stretches})) if gvf is not None else None
-        sets[split] = SegmentClips(stretches, recipe, data.clips, training=training, gvf=pooled, seed=seed)
+        found[split] = reading.stretches(rows, labels, data.cache or cache, background)
         notes += [f"{split}: {line}" for line in reading.notes]
+    names = {stretch.video for stretches in found.values() for stretch in stretches}
+    pooled = read_gvf(gvf, sorted(names)) if gvf is not None else None
+    sets = {
+        split: SegmentClips(
+            stretches, recipe, data.clips, training=split == "training", gvf=pooled, seed=seed
+        )
+        for split, stretches in found.items()
+    }
     for line in notes:
         log.warning("%s", line)
     if background and BACKGROUND not in {stretch.action for stretch in sets["training"].stretches}:
