@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
+from torch import nn
 
 from vidalign.aligners.scorers.similarity import SimilarityScorer
 from vidalign.aligners.scorers.tan import TAN
+from vidalign.aligners.scorers.text_towers import TextTower
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.scores import Scorer
 from vidalign.aligners.spec import aligner_spec
 from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
-from vidalign.backbones.registry import load_network, read_or_locate, unfit_config
+from vidalign.backbones.registry import load_network, read_or_locate, rename, unfit_config
 from vidalign.backbones.registry import state_shapes as backbone_shapes
-from vidalign.backbones.s3d import S3D
 from vidalign.backbones.spec import backbone_spec
 from vidalign.errors import ModelError
 from vidalign.text.words import S3D_ROWS, load_dictionary
 from vidalign.weights.cache import locate
 from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of, get_card
 from vidalign.weights.convert import match
+from vidalign.weights.plugins import get_family, load_named
 
 TAN_WORDS = 32
 """Words or word pieces of a sentence that TAN reads."""
-
-SIMILARITY_WORDS = 30
-"""Words of a sentence in MIL-NCE's evaluation; unknown words are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def load_aligner(
     spec = aligner_spec(card, scorer)
     build = SCORERS[spec.scorer]
     made, sha256 = build(card, spec, weights, device)
-    return Aligner(made, card, spec, sha256)
+    own = made.tower.temperature if isinstance(made, SimilarityScorer) else None
+    return Aligner(made, card, spec if own is None else replace(spec, temperature=own), sha256)
 
 
 def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
@@ -90,14 +91,17 @@ def _similarity(
     card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
 ) -> tuple[Scorer, str]:
     backbone = backbone_of(card)
-    tensors, sha256 = read_or_locate(backbone, "backbone", weights, backbone_shapes(backbone_spec(backbone)))
-    network = load_network(backbone_spec(backbone), tensors)
-    if not isinstance(network, S3D):
+    held = backbone_spec(backbone)
+    family = get_family(held.family)
+    if family.text is None:
         raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
-    words = load_dictionary(locate(backbone, "dictionary"), network.text_module.word_embd.num_embeddings)
-    tokens = DictionaryTokens(words, length=SIMILARITY_WORDS, unknown="drop")
+    tensors, sha256 = read_or_locate(
+        backbone, "backbone", weights, backbone_shapes(held), lambda found: rename(held, found)
+    )
+    build = cast(Callable[[ModelCard, nn.Module, str], TextTower], load_named(family.text))
+    tower = build(backbone, load_network(held, tensors), device)
     with unfit_config(spec.scorer):
-        return SimilarityScorer(network, tokens, device=device, **spec.config), sha256
+        return SimilarityScorer(tower, **spec.config), sha256
 
 
 _Build = Callable[[ModelCard, AlignerSpec, str | Path | None, str], tuple[Scorer, str]]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vidalign.errors import ModelError
-from vidalign.weights.cards import AlignerSpec, ModelCard
+from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of
 
 SCORERS = ("tan", "similarity", "cosine")
 """What `--scorer` may name; similarity is the dot product, as MIL-NCE was trained."""
 
 _OWN = ("tan", "similarity")
 """What a card may have as its scorer."""
+
+_WORDS = ("dictionary", "tokenizer", "tokenizer_config")
+"""Roles of the files by which a backbone's own sentence encoder reads."""
 
 _PLAIN = {"similarity": ("dot", 1.0), "cosine": ("cosine", 0.07)}
 """Scorers that need no network of their own: score and temperature."""
@@ -29,7 +32,7 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
             f"model {card.name!r} has the scorer {card.aligner.scorer!r}, which is unknown",
             hint=f"known scorers: {', '.join(_OWN)}",
         )
-    if scorer is None or scorer == card.aligner.scorer:
+    if scorer is None or scorer in (card.aligner.scorer, _own_score(card.aligner)):
         return card.aligner
     if scorer not in SCORERS:
         raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
@@ -42,7 +45,27 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
         card.aligner,
         scorer="similarity",
         config={"score": score},
-        text="word2vec",
+        text=card.aligner.text if card.aligner.scorer == "similarity" else "word2vec",
         temperature=temperature,
         calibration=None,
     )
+
+
+def words_of(card: ModelCard, spec: AlignerSpec) -> tuple[ModelCard, tuple[str, ...]]:
+    """The card that holds the files by which sentences are read, and their roles.
+
+    Raises ModelError for a plain similarity of a backbone that reads no sentences.
+    """
+    if spec.scorer != "similarity":
+        return card, ("vocab",) if spec.text == "bert" else ("dictionary",)
+    backbone = backbone_of(card)
+    roles = tuple(entry.role for entry in backbone.files if entry.role in _WORDS)
+    if not roles:
+        raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
+    return backbone, roles
+
+
+def _own_score(spec: AlignerSpec) -> str:
+    """The scorer that a plain similarity is by its score: cosine, or similarity for the dot product."""
+    score = spec.config.get("score") if spec.scorer == "similarity" else None
+    return next((name for name, (plain, _) in _PLAIN.items() if plain == score), spec.scorer)

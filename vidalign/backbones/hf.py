@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vidalign.errors import MissingExtraError
+
+Weights = Mapping[str, Any]
 
 PIP = "pip install 'vidalign[clip]'"
 
@@ -26,6 +29,25 @@ def needs_transformers(what: str) -> Iterator[None]:
         raise MissingExtraError(f"{what} needs the package {error.name}", hint=PIP) from None
 
 
+@contextmanager
+def checked_values() -> Iterator[None]:
+    """Around the making of a network: raises ValueError where its config's values have the wrong type.
+
+    What transformers says of its own default values meanwhile is not heard.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    except StrictDataclassError as error:
+        raise ValueError(str(error)) from None
+    finally:
+        logger.setLevel(level)
+
+
 class Wrapped(nn.Module):
     """A network of transformers behind the interface of a backbone; its state dict is that network's."""
 
@@ -38,9 +60,7 @@ class Wrapped(nn.Module):
         """The network's own, under the names that files on the hub have."""
         return self.network.state_dict(*args, **kwargs)
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
+    def load_state_dict(self, state_dict: Weights, strict: bool = True, assign: bool = False) -> Any:
         """As of any module; buffers that no file holds are counted again where they have no values yet."""
         found = self.network.load_state_dict(state_dict, strict=strict, assign=assign)
         for module in self.network.modules():

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidalign.backbones.hf import Wrapped, needs_transformers, renamed
+from vidalign.backbones.hf import Wrapped, checked_values, needs_transformers, renamed
 
 EMBEDDED = "image_embeds"
 """The layer that a text tower's vectors are compared with, per picture."""
@@ -45,7 +45,7 @@ class Pair(Wrapped):
 
     @property
     def temperature(self) -> float:
-        """What cosines are divided by: 1 / exp(logit_scale). SigLIP's bias shifts all alike and is left out."""
+        """What cosines are divided by: 1 / exp(logit_scale). SigLIP's bias, the same for all, is left out."""
         return exp(-float(self.network.logit_scale.item()))
 
     def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def _pictures(clips: Tensor) -> Tensor:
 
 def _mean_of_frames(vectors: Tensor, clips: Tensor) -> Tensor:
     """Vectors (B * N, D) -> (B, D)."""
-    return vectors.unflatten(0, (clips.shape[0], clips.shape[2])).mean(dim=1)
+    return vectors.reshape(clips.shape[0], clips.shape[2], -1).mean(dim=1)
 
 
 class CLIP(Pair):
@@ -83,7 +83,8 @@ class CLIP(Pair):
         with needs_transformers("CLIP"):
             from transformers.models.clip.configuration_clip import CLIPConfig
             from transformers.models.clip.modeling_clip import CLIPModel
-        network = CLIPModel(CLIPConfig(**values))
+        with checked_values():
+            network = CLIPModel(CLIPConfig.from_dict(values))
         config = network.config
         super().__init__(network, {EMBEDDED: config.projection_dim, POOLED: config.vision_config.hidden_size})
 
@@ -111,7 +112,8 @@ class SigLIP(Pair):
         with needs_transformers("SigLIP"):
             from transformers.models.siglip.configuration_siglip import SiglipConfig
             from transformers.models.siglip.modeling_siglip import SiglipModel
-        network = SiglipModel(SiglipConfig(**values))
+        with checked_values():
+            network = SiglipModel(SiglipConfig.from_dict(values))
         super().__init__(network, {EMBEDDED: network.config.vision_config.hidden_size})
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
@@ -130,14 +132,15 @@ class SigLIP2(SigLIP):
         with needs_transformers("SigLIP 2"):
             from transformers.models.siglip2.configuration_siglip2 import Siglip2Config
             from transformers.models.siglip2.modeling_siglip2 import Siglip2Model
-        network = Siglip2Model(Siglip2Config(**values))
+        with checked_values():
+            network = Siglip2Model(Siglip2Config.from_dict(values))
         Pair.__init__(self, network, {EMBEDDED: network.config.vision_config.hidden_size})
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """Clips (B, 3, N, H, W), H and W multiples of the patch -> `image_embeds` (B, hidden_size)."""
         pictures, side = _pictures(clips), self.network.config.vision_config.patch_size
         rows, columns = pictures.shape[2] // side, pictures.shape[3] // side
-        cells = pictures.unflatten(3, (columns, side)).unflatten(2, (rows, side))
+        cells = pictures.reshape(len(pictures), 3, rows, side, columns, side)
         patches = cells.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
         shapes = torch.tensor([[rows, columns]], device=clips.device).expand(len(patches), 2)
         pooled = self.network.vision_model(
@@ -160,13 +163,14 @@ class XCLIP(Pair):
         with needs_transformers("X-CLIP"):
             from transformers.models.x_clip.configuration_x_clip import XCLIPConfig
             from transformers.models.x_clip.modeling_x_clip import XCLIPModel
-        network = XCLIPModel(XCLIPConfig(**values))
+        with checked_values():
+            network = XCLIPModel(XCLIPConfig.from_dict(values))
         super().__init__(network, {VIDEO_EMBEDDED: network.config.projection_dim})
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """Clips (B, 3, N, H, W), N as the config says -> `video_embeds` (B, projection_dim)."""
         pooled = self.network.vision_model(pixel_values=_pictures(clips)).pooler_output
-        frames = self.network.visual_projection(pooled).unflatten(0, (clips.shape[0], clips.shape[2]))
+        frames = self.network.visual_projection(pooled).reshape(clips.shape[0], clips.shape[2], -1)
         return {VIDEO_EMBEDDED: self.network.mit(frames).pooler_output}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vidalign.backbones.hf import Wrapped, needs_transformers, renamed
+from vidalign.backbones.hf import Weights, Wrapped, checked_values, needs_transformers, renamed
 
 MEAN = "mean_tokens"
 """The mean of all tokens of the last layer (after its norm, where the model has one)."""
@@ -20,13 +20,14 @@ POOLED = "pooled"
 
 
 class VideoMAE(Wrapped):
-    """VideoMAE's encoder; `classifier`: with the norm that fine-tuned models put on the mean of the tokens."""
+    """VideoMAE's encoder; `classifier`: with the norm that fine-tuned models put on the tokens' mean."""
 
     def __init__(self, size: int = 0, frames: int = 0, classifier: bool = False, **values: Any) -> None:
         with needs_transformers("VideoMAE"):
             from transformers.models.videomae import modeling_videomae as theirs
             from transformers.models.videomae.configuration_videomae import VideoMAEConfig
-        config = VideoMAEConfig(**values)
+        with checked_values():
+            config = VideoMAEConfig.from_dict(values)
         network = theirs.VideoMAEModel(config)
         layers = {MEAN: config.hidden_size}
         if classifier and config.use_mean_pooling:
@@ -36,13 +37,11 @@ class VideoMAE(Wrapped):
         self._count_positions()
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
-        """Clips (B, 3, N, H, W), N and sides as the config says -> `mean_tokens`, `pooled` (B, hidden_size)."""
+        """Clips (B, 3, N, H, W) of the config's size -> `mean_tokens`, `pooled` (B, hidden_size)."""
         mean = self.network(pixel_values=clips.transpose(1, 2)).last_hidden_state.mean(dim=1)
         return {MEAN: mean, **({POOLED: self.network.fc_norm(mean)} if POOLED in self.layers else {})}
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
+    def load_state_dict(self, state_dict: Weights, strict: bool = True, assign: bool = False) -> Any:
         """As of any module; the table of positions, which no file holds, is made again."""
         found = super().load_state_dict(state_dict, strict=strict, assign=assign)
         self._count_positions()
@@ -53,10 +52,8 @@ class VideoMAE(Wrapped):
         from transformers.models.videomae.modeling_videomae import get_sinusoid_encoding_table
 
         embeddings = self.network.embeddings
-        if (
-            embeddings.position_embeddings.is_meta
-            and not embeddings.patch_embeddings.projection.weight.is_meta
-        ):
+        filled = not embeddings.patch_embeddings.projection.weight.is_meta
+        if filled and embeddings.position_embeddings.is_meta:
             embeddings.position_embeddings = get_sinusoid_encoding_table(
                 embeddings.num_patches, self.network.config.hidden_size
             )
@@ -69,7 +66,8 @@ class VJEPA2(Wrapped):
         with needs_transformers("V-JEPA 2"):
             from transformers.models.vjepa2 import modeling_vjepa2 as theirs
             from transformers.models.vjepa2.configuration_vjepa2 import VJEPA2Config
-        config = VJEPA2Config(**values)
+        with checked_values():
+            config = VJEPA2Config.from_dict(values)
         network = theirs.VJEPA2Model(config)
         del network.predictor
         layers = {MEAN: config.hidden_size}

@@ -156,8 +156,10 @@ def read_or_locate(
         except ModelError as error:
             raise ModelError(error.message, hint=error.hint or _fitting(card, path, allowed)) from None
     held = card if weights is None else _other_card(str(weights))
-    sha256 = file_sha256(held, role)
-    return load_tensors(locate(held, role)), sha256
+    path, sha256 = locate(held, role), file_sha256(held, role)
+    if held.folder is not None:  # as it came, not converted by `models add`
+        return read_weights(path, expected, rename=renamed), sha256
+    return load_tensors(path), sha256
 
 
 def _fitting(card: ModelCard, path: Path, pickle_globals: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vidalign.aligners.spec import aligner_spec
+from vidalign.aligners.spec import aligner_spec, words_of
 from vidalign.batch.extract import Extraction
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
@@ -125,8 +125,9 @@ class AlignRun:
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
         _ = self.extraction.place, self.weights_sha256, self.windows
-        words = backbone_of(self.card) if self.spec.scorer == "similarity" else self.card
-        locate(words, "vocab" if self.spec.text == "bert" else "dictionary")
+        held, roles = words_of(self.card, self.spec)
+        for role in roles:
+            locate(held, role)
         _check_decoder(self.decoder or self.spec.decoder)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from vidalign.errors import ModelError
+from vidalign.errors import MissingExtraError, ModelError
 from vidalign.weights.cache import (
     Pin,
     hash_file,
@@ -27,6 +27,7 @@ from vidalign.weights.cards import CardFile, ModelCard, list_cards
 from vidalign.weights.convert import Shapes, match, read_tensors
 from vidalign.weights.sniff import sniff
 from vidalign.weights.tensors import save_tensors
+from vidalign.weights.tokenizer_files import check_size, entries, json_kind, read_json
 
 Tensors = Mapping[str, torch.Tensor]
 State = Literal["added", "same", "replaced"]
@@ -103,6 +104,10 @@ def _prepare(card: ModelCard, path: Path, checks: Checks) -> _Ready:
         held, entry = _entry(card, "dictionary", path)
         words = checks.read_words(path, _table_rows(card))
         return _ready(held, entry, path, lambda target: _write_words(target, words))
+    if kind == "json":
+        held, entry = _entry(card, _json_role(card, path), path)
+        data = path.read_bytes()
+        return _ready(held, entry, path, lambda target: _write_bytes(target, data))
     if kind == "text":
         lines = _vocabulary(path)
         held, entry = _entry(card, "vocab", path)
@@ -200,7 +205,11 @@ def _nearest(tensors: Tensors, checks: Checks, *, whole: bool = False) -> ModelC
     """The known model that shares most names with the tensors; `whole`: only one that they fit exactly."""
     best, most = None, 0
     for card in list_cards():
-        for role, (names, shapes) in _known_names(card, tensors, checks).items():
+        try:
+            known = _known_names(card, tensors, checks)
+        except MissingExtraError:  # a network that is not here
+            continue
+        for role, (names, shapes) in known.items():
             fits = names == set(shapes) and _same_shapes(checks.rename(card, role, tensors), shapes)
             shared = len(names & set(shapes)) if fits or not whole else 0
             if shared > most:
@@ -235,6 +244,20 @@ def _table_rows(card: ModelCard) -> int:
     return min(rows)
 
 
+def _json_role(card: ModelCard, path: Path) -> str:
+    """What a JSON file is; raises ModelError for a tokenizer that is not the text tower's."""
+    role = json_kind(path)
+    if role is None:
+        raise ModelError(
+            f"{path}: a JSON file, but neither a tokenizer.json nor a tokenizer_config.json",
+            hint="a vocab.json alone is not enough",
+        )
+    text = card.backbone.config.get("text_config") if card.backbone is not None else None
+    if role == "tokenizer" and isinstance(text, Mapping) and "vocab_size" in text:
+        check_size(entries(read_json(path)), text["vocab_size"], str(path))
+    return role
+
+
 def _vocabulary(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -243,6 +266,10 @@ def _vocabulary(path: Path) -> list[str]:
     if not set(lines) >= _PIECES:
         raise ModelError(f"{path}: a text file, but not a BERT vocabulary (no [PAD], [UNK], [CLS], [SEP])")
     return lines
+
+
+def _write_bytes(target: Path, data: bytes) -> None:
+    target.write_bytes(data)
 
 
 def _write_lines(target: Path, lines: list[str]) -> None:

@@ -22,6 +22,7 @@ import platformdirs
 
 from vidalign.errors import MissingModelError, ModelError
 from vidalign.weights.cards import CardFile, ModelCard, get_card
+from vidalign.weights.hub import how_to_get as hub_how_to_get
 
 PINS_SCHEMA = "vidalign.pins/1"
 
@@ -111,6 +112,8 @@ def how_to_get(card: ModelCard, *, download: bool = True) -> str:
     entries = [owner(card, role)[1] for role in roles]
     if any(entry.bundled for entry in entries):
         return f"install {card.package.partition('.')[0]} again, its package has lost files"
+    if card.hub:
+        return hub_how_to_get(card.name)
     if card.folder is not None:
         return (
             f"{card.folder} must hold {' and '.join(entry.name for entry in entries)}: copy it again, whole"

@@ -10,10 +10,17 @@ from typing import Any, Literal
 from vidalign.errors import ModelError
 from vidalign.types import Recipe
 
-Role = Literal["backbone", "aligner", "dictionary", "vocab"]
-Text = Literal["word2vec", "bert"]
+Role = Literal["backbone", "aligner", "dictionary", "vocab", "tokenizer", "tokenizer_config"]
+Text = Literal["word2vec", "bert", "transformer"]
 
-_SUFFIXES = {"backbone": ".safetensors", "aligner": ".safetensors", "dictionary": ".npy", "vocab": ".txt"}
+_SUFFIXES = {
+    "backbone": ".safetensors",
+    "aligner": ".safetensors",
+    "dictionary": ".npy",
+    "vocab": ".txt",
+    "tokenizer": ".json",
+    "tokenizer_config": ".json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class ModelCard:
     `name` is "CARD@CHECKPOINT" for one of several sets of weights of the same network. `format_only` says
     that names, shapes and parameter count are those published, but that no output of the reference was there
     to compare with. `folder` is where a model folder's card lies, beside its files; None: a card of
-    `package`, this one or a plugin's.
+    `package`, this one or a plugin's. `hub`: the folder lies in the cache of the hub that the name is of.
     """
 
     name: str
@@ -102,11 +109,17 @@ class ModelCard:
     format_only: bool = False
     package: str = field(default="vidalign.weights", metadata={"key": False})
     folder: Path | None = field(default=None, metadata={"key": False})
+    hub: bool = field(default=False, metadata={"key": False})
 
     @property
     def reference(self) -> str:
         """What `get_card` and the command line find it by: its name, or the path of its folder."""
-        return self.name if self.folder is None else str(self.folder)
+        return self.name if self.folder is None or self.hub else str(self.folder)
+
+    @property
+    def folder_name(self) -> str:
+        """What a folder of its outputs is called; names of the hub hold a slash."""
+        return self.name.replace(":", "--").replace("/", "--")
 
     def file(self, role: str) -> CardFile:
         """The file of that role; a scorer without weights of its own reads its backbone's."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _Spec = TypeVar("_Spec", bound="DataclassInstance")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_NAME = re.compile(f"{_PLAIN}(?:@{_PLAIN})?")
+_NAME = re.compile(f"(?:hf:(?:{_PLAIN}/)?)?{_PLAIN}(?:@{_PLAIN})?")
 _PREFIX = re.compile("[0-9a-f]{8,64}")
 _CHECKPOINT = ("summary", "knows", "notes", "files", "config", "layers", "recipe")
 """What a checkpoint says beside its card; its notes, config and layers come on top of the card's."""

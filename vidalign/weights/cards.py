@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from vidalign.errors import ConfigError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFile, ModelCard, Role, Text
 from vidalign.weights.card_text import card_text, check_name, parse_card, parse_cards
+from vidalign.weights.hub import PREFIX, hub_card, is_name
+from vidalign.weights.hub_card import CONFIG, card_of_folder
 from vidalign.weights.plugins import card_files, faults
 
 __all__ = [
@@ -56,8 +59,8 @@ def list_cards() -> tuple[ModelCard, ...]:
 
 
 def is_known(name: str) -> bool:
-    """Whether a model of this package or of a plugin is called so."""
-    return _named(name) is not None
+    """Whether a model of this package, of a plugin or of the hub is called so."""
+    return _named(name) is not None or is_name(name)
 
 
 def siblings(card: ModelCard) -> tuple[ModelCard, ...]:
@@ -68,17 +71,28 @@ def siblings(card: ModelCard) -> tuple[ModelCard, ...]:
 
 
 def get_card(name: str) -> ModelCard:
-    """The card of that name, or of a model folder, given as the folder or its card.yaml.
+    """The card of that name, of `hf:OWNER/NAME`, or of a folder, given as the folder or its card.yaml.
 
     CARD without its @CHECKPOINT is the first one. A name without a slash is a folder only where no model is
-    called so. Raises ModelError where there is neither, ConfigError where a folder's card is wrong.
+    called so; one without a card.yaml may be as a hub serves it. Raises ModelError where there is neither,
+    ConfigError where a folder's card is wrong.
     """
     if (found := _named(name)) is not None:
         return found
-    if name and _is_folder_or_card(Path(name)):
-        return _read(Path(name))
+    path = Path(name.removeprefix(PREFIX)).expanduser()
+    if path.name and _is_folder_or_card(path):
+        return _read(path)
+    if is_name(name):
+        return hub_card(name)
+    if name.startswith(PREFIX):
+        raise ModelError(
+            f"there is no folder {path}", hint=f"models of the hub are called {PREFIX}OWNER/NAME"
+        )
     if "/" in name or os.sep in name:
-        raise ModelError(f"there is no model folder {name}", hint="check the path")
+        hint = (
+            f"check the path; a model of the hub is called {PREFIX}{name}" if is_name(PREFIX + name) else ""
+        )
+        raise ModelError(f"there is no model folder {name}", hint=hint or "check the path")
     stem, _, checkpoint = name.partition("@")
     if stem in card_files():
         theirs = ", ".join(card.name for card in _cards_of(stem))
@@ -148,6 +162,8 @@ def _is_folder_or_card(path: Path) -> bool:
 def _read(path: Path) -> ModelCard:
     """The card of a model folder; its files must lie in it."""
     file = path / CARD_FILE if path.is_dir() else path
+    if not file.is_file() and (path / CONFIG).is_file():
+        return card_of_folder(path, _folder_name(path), source=str(path.absolute()))
     if not file.is_file():
         raise ModelError(f"{path} is no model folder: there is no {CARD_FILE} in it", hint=_nearby(path))
     try:
@@ -161,6 +177,11 @@ def _read(path: Path) -> ModelCard:
     for entry in card.files:
         _check_beside(entry, str(file))
     return replace(card, folder=file.parent.absolute())
+
+
+def _folder_name(path: Path) -> str:
+    """What the model in a folder as a hub serves it is called in features files."""
+    return PREFIX + re.sub(r"[^A-Za-z0-9._-]+", "-", path.absolute().name)
 
 
 def _check_beside(entry: CardFile, where: str) -> None:

@@ -17,6 +17,7 @@ from vidalign.weights.cache import (
 )
 from vidalign.weights.cards import CardFile, ModelCard
 from vidalign.weights.download import Downloaded, Progress, Wanted, download, offline
+from vidalign.weights.hub import at_endpoint
 
 
 def fetch_model(
@@ -39,6 +40,8 @@ def fetch_model(
             continue
         if offline():
             raise _offline(card)
+        if origin.role in ("backbone", "aligner"):
+            checks.shapes(held, origin.role)  # a package that is missing is told before the download
         try:
             yield from _fetch_file(held, origin, checks, progress, keep_pin=not overwrite)
         except ModelError as error:
@@ -57,7 +60,8 @@ def _fetch_file(
         sha256=entry.sha256 or (pin.original_sha256 if pin else None),
         sha256_prefix=entry.sha256_prefix,
     )
-    got: Downloaded = download(entry.sources, wanted, progress=progress)
+    sources = [at_endpoint(source) for source in entry.sources]
+    got: Downloaded = download(sources, wanted, progress=progress)
     try:
         return add_files(held, [got.path], checks, overwrite=True, source=got.source)
     finally:

@@ -62,10 +62,22 @@ class Plugin:
         return self.cards.partition(":")[0]
 
 
+def _pair(network: str) -> Family:
+    """Towers of pictures (or clips) and sentences."""
+    return Family(
+        f"vidalign.backbones.hf_pairs:{network}",
+        names="vidalign.backbones.hf_pairs:names",
+        fixed_frames=True,
+        text="vidalign.aligners.scorers.text_towers:pair",
+    )
+
+
 BUILT_IN = Plugin(
     "vidalign.weights:cards",
     {
-        "s3d": Family("vidalign.backbones.s3d:S3D", divisor=2),
+        "s3d": Family(
+            "vidalign.backbones.s3d:S3D", divisor=2, text="vidalign.aligners.scorers.text_towers:s3d"
+        ),
         "tsp": Family("vidalign.backbones.tsp:TSP"),
         "video-resnet": Family("vidalign.backbones.video_resnet:VideoResNet"),
         "c3d": Family(
@@ -73,6 +85,18 @@ BUILT_IN = Plugin(
         ),
         "i3d": Family("vidalign.backbones.i3d:I3D", names="vidalign.backbones.i3d_names:to_ours"),
         "s3d-kinetics": Family("vidalign.backbones.s3d_kinetics:S3DKinetics"),
+        "clip": _pair("CLIP"),
+        "siglip": _pair("SigLIP"),
+        "siglip2": _pair("SigLIP2"),
+        "xclip": _pair("XCLIP"),
+        "videomae": Family(
+            "vidalign.backbones.hf_video:VideoMAE",
+            names="vidalign.backbones.hf_video:videomae_names",
+            fixed_frames=True,
+        ),
+        "vjepa2": Family(
+            "vidalign.backbones.hf_video:VJEPA2", divisor=2, names="vidalign.backbones.hf_video:vjepa2_names"
+        ),
     },
 )
 

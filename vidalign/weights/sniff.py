@@ -8,7 +8,7 @@ from typing import Literal
 
 from vidalign.errors import ModelError
 
-Kind = Literal["checkpoint", "safetensors", "npy", "text"]
+Kind = Literal["checkpoint", "safetensors", "npy", "text", "json"]
 
 _HEAD = 4096
 _LARGEST_HEADER = 100_000_000  # of a safetensors file, in bytes, as the format's own library has it
@@ -36,7 +36,7 @@ def sniff(path: Path) -> Kind:
         return "checkpoint"
     if _is_text(head):
         return _text(path, head)
-    raise ModelError(f"{path}: not a checkpoint, safetensors, .npy or text file")
+    raise ModelError(f"{path}: not a checkpoint, safetensors, .npy, JSON or text file")
 
 
 def _archive(path: Path) -> Kind:
@@ -69,4 +69,4 @@ def _text(path: Path, head: bytes) -> Kind:
         )
     if head.startswith(b"version https://git-lfs"):
         raise ModelError(f"{path}: a Git LFS pointer, not the file itself", hint="run `git lfs pull`")
-    return "text"
+    return "json" if start.startswith(b"{") else "text"

@@ -1,4 +1,7 @@
-"""The plain baseline: one vector a clip, one vector a sentence, no context (MIL-NCE, CVPR 2020)."""
+"""The plain baseline: one vector a clip, one vector a sentence, no context.
+
+MIL-NCE (CVPR 2020) by dot product, CLIP (ICML 2021) and its kin by cosine.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from vidalign.aligners.scorers.text_towers import TextTower
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
-from vidalign.aligners.tokens import Tokenizer
 from vidalign.aligners.windowing import Window, Windowing
-from vidalign.backbones.s3d import S3D
-from vidalign.errors import DataError
 from vidalign.types import Features, Sentence
 
 TEXT_BATCH = 256
@@ -23,31 +24,24 @@ SimilarityScore = Literal["dot", "cosine"]
 
 
 class SimilarityScorer:
-    """Dot product or cosine of `video_embedding` with S3D's sentence vectors.
-
-    Features of the layer mixed_5c go through S3D's last linear layer first.
-    """
+    """Dot product or cosine of clips with sentences, both as the text tower puts them into one space."""
 
     name = "similarity"
 
-    def __init__(
-        self, model: S3D, tokenizer: Tokenizer, *, score: SimilarityScore = "dot", device: str = "cpu"
-    ) -> None:
-        self.model = model.to(device).eval()
-        self.tokenizer = tokenizer
-        self.text_model = tokenizer.name
+    def __init__(self, tower: TextTower, *, score: SimilarityScore = "dot") -> None:
+        self.tower = tower
+        self.text_model = tower.name
         self.score_name: str = score
-        self.device = torch.device(device)
 
     def known_words(self, sentences: Sequence[Sentence]) -> float | None:
-        """Share of the sentences' words in the dictionary."""
-        return self.tokenizer.coverage([s.text for s in sentences])
+        """Share of the sentences' words in the dictionary, None without one."""
+        return self.tower.known_words([s.text for s in sentences])
 
     def score(self, features: Features, sentences: Sequence[Sentence], windowing: Windowing) -> Scores:
         """Every sentence against every clip; the windowing plays no part."""
         with torch.inference_mode():
-            video = self._video_embedding(torch.tensor(features.features, dtype=torch.float32))
-            text = self._text_embedding([s.text for s in sentences])
+            video = self.tower.clips(torch.tensor(features.features, dtype=torch.float32))
+            text = self._in_batches([s.text for s in sentences])
             if self.score_name == "cosine":
                 video, text = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
             similarity = (text @ video.T).float().cpu().numpy()
@@ -72,28 +66,14 @@ class SimilarityScorer:
     def embed_seconds(self, windows: NDArray[np.floating], stretch: int | None = None) -> NDArray[np.float32]:
         """Features (B, T, D) -> vectors (B, T, C); nothing around a second plays a part."""
         with torch.inference_mode():
-            embedded = self._video_embedding(torch.tensor(windows, dtype=torch.float32))
+            embedded = self.tower.clips(torch.tensor(windows, dtype=torch.float32))
         return np.asarray(embedded.cpu().numpy(), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Texts -> vectors (K, C)."""
         with torch.inference_mode():
-            parts = [
-                self._text_embedding(texts[i : i + TEXT_BATCH]) for i in range(0, len(texts), TEXT_BATCH)
-            ]
-        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+            return np.asarray(self._in_batches(texts).cpu().numpy(), dtype=np.float32)
 
-    def _text_embedding(self, texts: Sequence[str]) -> torch.Tensor:
-        ids, _ = self.tokenizer(texts)
-        embedded: torch.Tensor = self.model.text_module(torch.from_numpy(ids).to(self.device))
-        return embedded
-
-    def _video_embedding(self, clips: torch.Tensor) -> torch.Tensor:
-        clips, width = clips.to(self.device), clips.shape[-1]
-        if width == self.model.layers["video_embedding"]:
-            return clips
-        if width == self.model.layers["mixed_5c"]:
-            embedded: torch.Tensor = self.model.fc(clips)
-            return embedded
-        layers = ", ".join(f"{name} {size}" for name, size in self.model.layers.items())
-        raise DataError(f"the features are {width} wide, this model has {layers}", hint="extract them again")
+    def _in_batches(self, texts: Sequence[str]) -> torch.Tensor:
+        starts = range(0, len(texts), TEXT_BATCH)
+        return torch.cat([self.tower.sentences(texts[start : start + TEXT_BATCH]) for start in starts])
