@@ -58,6 +58,49 @@ def test_times_come_from_the_recipe(cli: Run) -> None:
     assert features.features.dtype == np.float16 and features.backbone == "s3d-howto100m"
 
 
+def activitynet(*clips: int) -> None:
+    """What ActivityNet's C3D features look like, one group a video, and the lengths of the videos."""
+    with h5py.File("c3d.hdf5", "w") as file:
+        for number, count in enumerate(clips):
+            file.create_group(f"v_{number}")["c3d_features"] = np.full((count, 500), number, np.float32)
+
+
+ACTIVITYNET = ("import-features", "c3d.hdf5", "--preset", "2d-tan", "--key", "c3d_features")
+
+
+def test_activitynet_s_c3d_features_get_times_by_the_videos_lengths(cli: Run) -> None:
+    activitynet(4, 1)
+    Path("val.json").write_text(json.dumps({"v_0": {"duration": 10, "sentences": []}, "v_1": 2.5, "x": 1}))
+    code, _, err = cli(*ACTIVITYNET, "--recipe", "c3d-pca500", "--durations", "val.json", "-o", "f")
+    assert code == 0, err
+    features = read_features(Path("f/v_0.h5"))
+    assert features.features.shape == (4, 500)
+    assert features.recipe == get_recipe("c3d-pca500")
+    assert np.allclose(features.times, [[0, 4], [2, 6], [4, 8], [6, 10]])
+    assert np.allclose(read_features(Path("f/v_1.h5")).times, [[0, 2.5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (None, 2, "recipe 'c3d-pca500' takes every frame of a video"),
+        ('{"v_1": 3}', 1, "no duration of v_0 is given"),
+        ('{"v_0": {"seconds": 3}}', 1, "'v_0' has no duration in seconds, but None"),
+        ('{"v_0": true}', 1, "'v_0' has no duration in seconds, but True"),
+        ('{"v_0": -1}', 1, "'v_0' has no duration in seconds, but -1"),
+        ("[3]", 1, "val.json: no durations in it"),
+        ("{", 1, "val.json: cannot be read as JSON"),
+    ],
+)
+def test_lengths_that_are_not_there(text: str | None, code: int, told: str, cli: Run) -> None:
+    activitynet(2)
+    Path("val.json").write_text(text or "")
+    given = () if text is None else ("--durations", "val.json")
+    found, _, err = cli(*ACTIVITYNET, "--recipe", "c3d-pca500", *given, "-o", "f")
+    assert (found, told in err) == (code, True), err
+    assert not Path("f/v_0.h5").exists()
+
+
 def test_old_features_are_aligned_at_once(tiny: Path, cli: Run) -> None:
     np.save("clip.mp4.npy", made_features(12).features)
     code, out, err = cli(

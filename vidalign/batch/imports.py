@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +25,36 @@ from vidalign.weights.cards import BackboneSpec
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the user says of the features: how they were cut, by which backbone (None: unknown)."""
+    """What the user says of the features: how they were cut, by which backbone (None: unknown).
+
+    `durations` are the seconds that each video lasts, for recipes that take every frame of the stream.
+    """
 
     layout: str
     recipe: Recipe
     backbone: str | None = None
     spec: BackboneSpec | None = None
+    durations: Mapping[str, float] | None = None
+
+
+def read_durations(path: Path) -> dict[str, float]:
+    """Seconds by video of a JSON file: {video: seconds}, or {video: {"duration": seconds, ...}}.
+
+    The second is how ActivityNet Captions is published. Raises DataError where it is neither.
+    """
+    try:
+        loaded = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON: {error}") from None
+    found: dict[str, float] = {}
+    for video, value in loaded.items() if isinstance(loaded, dict) else ():
+        seconds = value.get("duration") if isinstance(value, dict) else value
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+            raise DataError(f"{path}: {video!r} has no duration in seconds, but {seconds!r}")
+        found[str(video)] = float(seconds)
+    if not found:
+        raise DataError(f"{path}: no durations in it", hint='expected: {"video": seconds, ...}')
+    return found
 
 
 def find_layout_files(given: Iterable[Path], form: FeaturesFormat) -> list[tuple[Path, str]]:
@@ -60,8 +86,14 @@ def import_files(
 ) -> Iterator[ItemResult]:
     """One features file a video below `folder`; a file that cannot be read fails alone.
 
-    Raises OutputMismatchError where an output of other content is in the way, unless `overwrite`.
+    Raises OutputMismatchError where an output of other content is in the way, unless `overwrite`, UsageError
+    where nobody can know the times of the rows.
     """
+    if stated.recipe.fps == "native" and stated.durations is None:
+        raise UsageError(
+            f"recipe {stated.recipe.name!r} takes every frame of a video, so nothing says when its rows are",
+            hint="say how long each video lasts, by --durations FILE, or use a recipe with a number of fps",
+        )
     written: dict[Path, Path] = {}
     for path, name in files:
         rows = _all_rows(path, name, form, key)
@@ -78,10 +110,10 @@ def import_files(
             yield _import(path, video, values, stated, output, overwrite)
 
 
-def as_features(rows: Rows, stated: Stated) -> Features:
+def as_features(rows: Rows, stated: Stated, name: str) -> Features:
     """The rows with the times they have, else those of the recipe: row i covers a clip from i * stride.
 
-    Raises DataError where they do not fit the backbone.
+    Raises DataError where they do not fit the backbone, or the video called `name` has no duration.
     """
     width = rows.values.shape[1]
     if stated.spec is not None:
@@ -91,7 +123,7 @@ def as_features(rows: Rows, stated: Stated) -> Features:
                 f"the features are {width} wide, but layer {stated.recipe.layer} of {stated.backbone} is "
                 f"{expected}"
             )
-    times = _times(len(rows.values), stated.recipe) if rows.times is None else rows.times
+    times = _times(len(rows.values), stated, name) if rows.times is None else rows.times
     return Features(
         features=rows.values,
         times=times,
@@ -105,7 +137,7 @@ def as_features(rows: Rows, stated: Stated) -> Features:
 
 def _import(path: Path, video: str, rows: Rows, stated: Stated, output: Path, overwrite: bool) -> ItemResult:
     def work() -> bool:
-        features = as_features(rows, stated)
+        features = as_features(rows, stated, video)
         return put(output, lambda temporary: write_features(temporary, features), overwrite=overwrite)
 
     outcome = attempt(work, path)
@@ -123,11 +155,27 @@ def _all_rows(path: Path, name: str, form: FeaturesFormat, key: str | None) -> I
     return form.read(path, name, key)
 
 
-def _times(clips: int, recipe: Recipe) -> NDArray[np.float64]:
+def _times(clips: int, stated: Stated, name: str) -> NDArray[np.float64]:
+    recipe = stated.recipe
     if recipe.sampling != "stride":
         raise UsageError(f"recipe {recipe.name!r} makes one row a video; these files have rows at times")
-    starts = np.arange(clips, dtype=np.float64) * float(recipe.stride_seconds)
-    return np.stack([starts, starts + float(recipe.clip_seconds)], axis=1)
+    if recipe.fps == "native":
+        stride, covered = _spread(clips, recipe, (stated.durations or {}).get(name), name)
+    else:
+        stride, covered = float(recipe.stride_seconds), float(recipe.clip_seconds)
+    starts = np.arange(clips, dtype=np.float64) * stride
+    return np.stack([starts, starts + covered], axis=1)
+
+
+def _spread(clips: int, recipe: Recipe, seconds: float | None, name: str) -> tuple[float, float]:
+    """Seconds between clips and of a clip such that clips by the frame fill a video of that many seconds."""
+    if seconds is None:
+        raise DataError(f"no duration of {name} is given")
+    if recipe.stride_unit != "frames":
+        raise UsageError(f"recipe {recipe.name!r} has clips in frames, but a stride in seconds")
+    length = recipe.frames * recipe.step
+    period = seconds / (recipe.stride * (clips - 1) + length)
+    return recipe.stride * period, length * period
 
 
 def _inside(folder: Path, name: str) -> Path:

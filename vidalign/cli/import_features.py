@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     help="How their clips were cut: a recipe's name or a YAML file. Nobody but you knows.",
 )
 @click.option("--backbone", metavar="CARD", help="The model that made them, where it is known here.")
+@click.option(
+    "--durations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON of how many seconds each video lasts, for a recipe that takes every frame.",
+)
 @click.option("--key", metavar="NAME", help="Which array to take, where a file holds several.")
 @click.option(
     "-o",
@@ -44,6 +50,7 @@ def import_features(
     preset: str,
     recipe: str,
     backbone: str | None,
+    durations: Path | None,
     key: str | None,
     folder: Path,
     overwrite: bool,
@@ -61,7 +68,7 @@ def import_features(
     from vidalign.cli.items import tell
 
     form = _layout(preset)
-    stated = _stated(preset, recipe, backbone)
+    stated = _stated(preset, recipe, backbone, durations)
     files = find_layout_files(sources, form)
     report = Report()
     for result in import_files(files, form, stated, folder, key=key, overwrite=overwrite):
@@ -85,15 +92,16 @@ def _layout(preset: str) -> FeaturesFormat:
     return form
 
 
-def _stated(preset: str, recipe: str, backbone: str | None) -> Stated:
+def _stated(preset: str, recipe: str, backbone: str | None, durations: Path | None) -> Stated:
     from vidalign.backbones.spec import backbone_spec, check_recipe
-    from vidalign.batch.imports import Stated
+    from vidalign.batch.imports import Stated, read_durations
     from vidalign.weights.cards import get_card
     from vidalign.weights.recipes import get_recipe
 
     followed = get_recipe(recipe)
+    seconds = None if durations is None else read_durations(durations)
     if backbone is None:
-        return Stated(preset, followed)
-    spec = backbone_spec(get_card(backbone))
-    check_recipe(spec, followed, backbone)
-    return Stated(preset, followed, backbone, spec)
+        return Stated(preset, followed, durations=seconds)
+    card = get_card(backbone)
+    check_recipe(backbone_spec(card), followed, backbone, pictures=False)
+    return Stated(preset, followed, card.name, backbone_spec(card), seconds)
