@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,3 +101,50 @@ def test_less_precision_gives_nearly_the_same(backbone: Backbone, pixels: NDArra
     assert not np.array_equal(rough, exact)
     cosine = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
     assert (cosine > 0.99).all()
+
+
+def test_a_row_is_the_mean_of_its_views_and_a_unit_vector_after_that(
+    tiny: Path, pixels: NDArray[np.uint8]
+) -> None:
+    recipe = replace(RECIPE, sampling="dense", views=3, l2=True)
+    backbone = load_backbone("mini", recipe=recipe)
+    rows = pixels.reshape(3, 3, 4, 32, 32, 3)
+    made = np.concatenate(list(encode(backbone, rows)))
+    with torch.inference_mode():
+        raw = backbone.raw(clip_tensor(pixels, recipe, torch.device("cpu")))
+    mean = raw.view(3, 3, -1).mean(1)
+    np.testing.assert_allclose(made, (mean / mean.norm(dim=1, keepdim=True)).numpy(), rtol=1e-5, atol=1e-6)
+    units = torch.nn.functional.normalize(raw, dim=1).view(3, 3, -1).mean(1)
+    assert np.abs(made - units.numpy()).max() > 1e-4
+
+
+def test_overlapping_clips_prepare_each_frame_once(
+    backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten frames in seven clips, which share the objects."""
+    prepared: list[int] = []
+    once = room.clip_tensor
+
+    def counted(given: NDArray[np.uint8], *rest: Any) -> torch.Tensor:
+        prepared.append(given.shape[1])
+        return once(given, *rest)
+
+    monkeypatch.setattr(room, "clip_tensor", counted)
+    frames = list(pixels.reshape(-1, 32, 32, 3)[:10])
+    clips = [(tuple(frames[k : k + 4]),) for k in range(7)]
+    made = np.concatenate(list(encode(backbone, clips)))
+    assert sum(prepared) == 10
+    monkeypatch.undo()
+    apart = np.concatenate(list(encode(backbone, [np.stack(clip[0])[None] for clip in clips])))
+    assert np.array_equal(made, apart)
+
+
+def test_pixels_that_were_not_rounded(backbone: Backbone, pixels: NDArray[np.uint8]) -> None:
+    floats = pixels.astype(np.float32) + 0.25
+    before = floats.copy()
+    made = np.concatenate(list(encode(backbone, floats[:, None])))
+    assert np.array_equal(floats, before)
+    with torch.inference_mode():
+        clips = torch.from_numpy(floats).permute(0, 4, 1, 2, 3) / 255
+        plain = torch.cat([backbone(clip[None]) for clip in clips])
+    np.testing.assert_allclose(made, plain.numpy(), rtol=1e-5, atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count, takewhile
@@ -13,75 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.video.fake import FakeReader, levels, spans
 from vidalign.types import Recipe
 from vidalign.video.clips import Clip, cut_clips
-from vidalign.video.framing import frame_size
 from vidalign.video.open import open_video
-from vidalign.video.protocol import AS_IT_IS, Frame, Pixels, Scaling, Shot, Size, VideoInfo, Wanted
 from vidalign.video.sampling import Windows
-from vidalign.video.timeline import Picture, delivered, every, shown_at
 
 S3D = Recipe("s3d-16fps", fps=16, frames=16, stride=1, size=4, crop_size=4, layer="mixed_5c")
-
-
-class FakeReader:
-    """Pictures of one grey level each: picture n, of level n % 251 + 1, is shown from start + n / fps on."""
-
-    def __init__(self, seconds: float, fps: Fraction, start: float = 0.0) -> None:
-        number = round(seconds * fps)
-        self.starts = [start + float(n / fps) for n in range(number)]
-        self.end = start + float(number / fps)
-        self.info = VideoInfo(8, 4, self.end, start, "none", "fake", "a test")
-        self.truncated = False
-        self.decoded_until: float | None = None
-        self.converted: list[int] = []
-        self.passes = 0
-
-    def _pictures(self) -> Iterator[Picture]:
-        for n, (start, end) in enumerate(zip(self.starts, [*self.starts, self.end][1:], strict=True)):
-            self.decoded_until = end
-            yield Picture(start, end, lambda scalings, n=n: self._convert(n, scalings))
-
-    def _convert(self, n: int, scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
-        self.converted.append(n)
-        kinds = {True: np.uint8, False: np.float32}
-        sizes = {scaling: scaling.size or (8, 4) for scaling in scalings}
-        return {
-            scaling: np.full((height, width, 3), n % 251 + 1, kinds[scaling.rounding])
-            for scaling, (width, height) in sizes.items()
-        }
-
-    def pictures(self, wanted: Wanted) -> Iterator[Shot]:
-        self.passes += 1
-        return delivered(self._pictures(), wanted)
-
-    def frames(self, scaling: Scaling = AS_IT_IS) -> Iterator[Frame]:
-        return every(self.pictures, scaling)
-
-    def frames_at(self, times: Iterable[float], scaling: Scaling = AS_IT_IS) -> Iterator[Frame | None]:
-        return shown_at(self.pictures, times, scaling)
-
-    def shown(self, time: float, recipe: Recipe) -> int:
-        """The picture that `recipe` has to sample at `time`, -1 for none."""
-        if recipe.tail == "drop" and 0 <= self.starts[0] - time <= 0.5 / recipe.sample_rate + 1e-6:
-            return 0
-        begun = sum(start <= time + 1e-6 for start in self.starts)
-        return begun - 1 if time < self.end - 1e-6 else -1
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> FakeReader:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def levels(clip: Clip) -> list[int]:
-    return [int(pixels[0, 0, 0]) - 1 for pixels in clip.pixels[0]]
-
-
-def spans(clips: Iterable[Clip]) -> list[tuple[float, float]]:
-    return [(round(clip.start, 9), round(clip.end, 9)) for clip in clips]
 
 
 def cut(seconds: float, fps: float | Fraction, recipe: Recipe, start: float = 0.0) -> list[Clip]:
@@ -237,24 +175,6 @@ def test_any_recipe_on_any_video(
             truth = [real[0]] * before + real + [real[-1]] * (frames - before - len(real))
         expected.append(truth)
     assert made == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "recipe_size", "resize", "expected"),
-    [
-        ((640, 360), 224, "short", (398, 224)),
-        ((360, 640), 224, "short", (224, 398)),
-        ((480, 270), 224, "short", (398, 224)),
-        ((100, 100), 224, "short", (224, 224)),
-        ((854, 480), 256, "short", (455, 256)),
-        ((3, 2), 1, "short", (2, 1)),
-        ((640, 360), 224, "exact", (224, 224)),
-    ],
-)
-def test_frame_size(size: Size, recipe_size: int, resize: Any, expected: Size) -> None:
-    info = VideoInfo(*size, None, 0.0, "h264", "fake", "a test")
-    recipe = replace(S3D, size=recipe_size, crop_size=1, resize=resize)
-    assert frame_size(info, recipe) == expected
 
 
 def test_a_real_file(make_sample: Callable[[str], Any], read_number: Callable[[Any], int]) -> None:

@@ -62,16 +62,21 @@ def scale(pixels: Pixels, scaling: Scaling) -> Pixels:
     torch is imported here, late: a file that cannot be read must not wait for it.
     """
     height, width = pixels.shape[:2]
-    if scaling.size in (None, (width, height)):
+    if scaling.size is None or scaling.size == (width, height):
         return pixels if scaling.rounding else pixels.astype(np.float32)
+    if scaling.interpolation == "nearest":
+        columns, rows = (
+            (2 * np.arange(new) + 1) * old // (2 * new)
+            for new, old in zip(scaling.size, (width, height), strict=True)
+        )
+        nearest = pixels[rows][:, columns]
+        return nearest if scaling.rounding else nearest.astype(np.float32)
     import torch
 
     planes = torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0).permute(0, 3, 1, 2)
     scaled = _interpolate(planes, scaling)
     if scaled.dtype != torch.uint8 and scaling.rounding:
         scaled = scaled.round_().clamp_(0, 255).to(torch.uint8)
-    if not scaling.rounding:
-        scaled = scaled.float()
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1)[0].numpy())
 
 
@@ -81,8 +86,6 @@ def _interpolate(planes: Tensor, scaling: Scaling) -> Tensor:
 
     assert scaling.size is not None
     size = (scaling.size[1], scaling.size[0])
-    if scaling.interpolation == "nearest":
-        return interpolate(planes, size=size, mode="nearest-exact")
     plain = planes if scaling.rounding and scaling.antialias else planes.float()
     return interpolate(plain, size=size, mode=scaling.interpolation, antialias=scaling.antialias)
 

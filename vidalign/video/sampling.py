@@ -95,7 +95,7 @@ def uniform_indices(total: int, frames: int, views: int) -> list[list[int]]:
     A single view takes their middles, several begin evenly over the first part.
     """
     tick = total / frames
-    starts = [tick / 2] if views == 1 else np.linspace(0, tick - 1, views, dtype=int).tolist()
+    starts = [tick / 2] if views == 1 else np.linspace(0, max(0.0, tick - 1), views, dtype=int).tolist()
     return [[int(start + tick * k) % total for k in range(frames)] for start in starts]
 
 
