@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vidalign.aligners.registry import SIMILARITY_WORDS
+from vidalign.aligners.scorers.text_towers import SIMILARITY_WORDS
 from vidalign.aligners.tokens import DictionaryTokens, Tokenizer
 from vidalign.backbones.registry import load_backbone
 from vidalign.backbones.s3d import S3D
