@@ -38,6 +38,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
         if not name.startswith("VIDALIGN_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIDALIGN_CONFIG_DIR", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path_factory.getbasetemp() / "no-hub"))
 
 
 class ErrorLog(logging.Handler):

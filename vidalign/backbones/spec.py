@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vidalign.errors import ConfigError, ModelError
+from vidalign.errors import ConfigError, MissingExtraError, ModelError
 from vidalign.types import Recipe
 from vidalign.weights.cards import BACKBONE_FOLDER, BackboneSpec, ModelCard
-from vidalign.weights.plugins import families, get_family
+from vidalign.weights.plugins import families, get_family, missing_extra
 
 
 def backbone_spec(card: ModelCard) -> BackboneSpec:
@@ -23,6 +23,12 @@ def backbone_spec(card: ModelCard) -> BackboneSpec:
             hint=f"known families: {', '.join(known)}",
         )
     return card.backbone
+
+
+def check_extra(spec: BackboneSpec, name: str) -> None:
+    """Raise MissingExtraError where a package that the network `name` needs is not installed."""
+    if line := missing_extra(spec.family):
+        raise MissingExtraError(f"{name} needs the package {get_family(spec.family).package}", hint=line)
 
 
 def check_recipe(spec: BackboneSpec, recipe: Recipe, name: str, *, pictures: bool = True) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidalign._version import __version__
-from vidalign.backbones.spec import backbone_spec, check_recipe
+from vidalign.backbones.spec import backbone_spec, check_extra, check_recipe
 from vidalign.batch.boundary import attempt
 from vidalign.batch.device import Place, choose_place
 from vidalign.batch.outputs import WAY_OUT, check_writable, in_the_way
@@ -101,7 +101,8 @@ class Extraction:
         )
 
     def check(self) -> None:
-        """Raise what a wrong model, recipe, weights file or device would raise later."""
+        """Raise what a wrong model, recipe, weights file or device, or a missing extra, would raise later."""
+        check_extra(backbone_spec(self.card), self.card.name)
         _ = self.resolved_recipe, self.weights_sha256, self.place
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidalign.aligners.spec import aligner_spec, words_of
+from vidalign.backbones.spec import backbone_spec, check_extra
 from vidalign.batch.extract import Extraction
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
@@ -126,6 +127,8 @@ class AlignRun:
                 raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
         _ = self.extraction.place, self.weights_sha256, self.windows
         held, roles = words_of(self.card, self.spec)
+        if self.spec.scorer == "similarity":
+            check_extra(backbone_spec(held), held.name)
         for role in roles:
             locate(held, role)
         _check_decoder(self.decoder or self.spec.decoder)

@@ -118,7 +118,7 @@ def _folders(folder: Path, extractions: Sequence[Extraction]) -> list[Path]:
     names = [extraction.card.name for extraction in extractions]
     if len(set(names)) < len(names):
         raise UsageError(f"two backbones are called {names[0]}", hint="run once for each, into other folders")
-    return [folder / name for name in names]
+    return [folder / extraction.card.folder_name for extraction in extractions]
 
 
 class Planned(NamedTuple):

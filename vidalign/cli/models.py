@@ -34,16 +34,19 @@ def models() -> None:
 def list_models(as_json: bool) -> None:
     """List all models.
 
-    What each is for, whether it is installed, its size, licence, and what it knows.
+    What each is for, whether it is installed, its size, licence, and what it knows. Models of the hub that
+    are in its cache on this machine come last.
     """
     from vidalign.cli.models_text import listing, record
     from vidalign.cli.output import emit_json, emit_text
     from vidalign.weights.cards import list_cards
+    from vidalign.weights.hub import cached_cards
 
+    cards = (*list_cards(), *cached_cards())
     if not as_json:
-        emit_text(listing(list_cards()))
+        emit_text(listing(cards))
         return
-    for card in list_cards():
+    for card in cards:
         emit_json(record(card))
 
 
@@ -74,22 +77,20 @@ def show(name: str, as_json: bool) -> None:
 def fetch(names: tuple[str, ...], overwrite: bool, as_json: bool, talk: Talk) -> None:
     """Download the files of models.
 
-    Prints the path of each file that came. An interrupted download goes on where it stopped. With
-    VIDALIGN_OFFLINE=1 nothing is downloaded.
+    NAME is one of `vidalign models list`, or hf:OWNER/NAME for a model of the hub (huggingface.co) of a
+    supported kind, which goes into the hub's own cache. Prints the path of each file that came. An
+    interrupted download goes on where it stopped. With VIDALIGN_OFFLINE=1 nothing is downloaded.
     """
     from vidalign.errors import ModelError
     from vidalign.weights.cards import get_card
-    from vidalign.weights.fetch import fetch_model
+    from vidalign.weights.hub import is_name
 
-    cards = [get_card(name) for name in names]
+    wanted = [name if is_name(name) else get_card(name).name for name in names]
     failed = 0
-    for card in cards:
-        came = 0
+    for name in wanted:
         try:
-            with _download_meter(talk) as progress:
-                for item in fetch_model(card, _checks(), overwrite=overwrite, progress=progress):
-                    _tell_added([item], talk, as_json=as_json, dry_run=False)
-                    came += 1
+            came = list(_fetched(name, talk, overwrite=overwrite, as_json=as_json))
+            card = get_card(name)
         except ModelError as error:
             talk.error(error)
             failed = error.exit_code
@@ -99,6 +100,22 @@ def fetch(names: tuple[str, ...], overwrite: bool, as_json: bool, talk: Talk) ->
         _tell_missing(card, talk)
     if failed:
         raise SystemExit(failed)
+
+
+def _fetched(name: str, talk: Talk, *, overwrite: bool, as_json: bool) -> Iterator[Added]:
+    """Download what a model lacks, telling each file as it comes."""
+    from vidalign.weights.cards import get_card
+    from vidalign.weights.fetch import fetch_from_hub, fetch_model
+    from vidalign.weights.hub import is_name
+
+    with _download_meter(talk) as progress:
+        if is_name(name):
+            coming = fetch_from_hub(name, overwrite=overwrite, progress=progress)
+        else:
+            coming = fetch_model(get_card(name), _checks(), overwrite=overwrite, progress=progress)
+        for item in coming:
+            _tell_added([item], talk, as_json=as_json, dry_run=False)
+            yield item
 
 
 @models.command()
@@ -165,9 +182,10 @@ def verify(names: tuple[str, ...], as_json: bool, talk: Talk) -> None:
     from vidalign.cli.output import emit
     from vidalign.weights.cache import missing_model
     from vidalign.weights.cards import get_card, list_cards
+    from vidalign.weights.hub import cached_cards
     from vidalign.weights.verify import verify_model
 
-    cards = [get_card(name) for name in names] if names else list_cards()
+    cards = [get_card(name) for name in names] if names else [*list_cards(), *cached_cards()]
     changed = 0
     for card in cards:
         stored = verify_model(card)

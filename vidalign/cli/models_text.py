@@ -114,6 +114,8 @@ def _file_line(card: ModelCard, entry: CardFile) -> str:
     where = values["path"] if values["installed"] else "not on this machine"
     if entry.bundled:
         return f"{entry.role}: {entry.name}, inside the package"
+    if card.folder is not None and not values["published_sha256"]:
+        return f"{entry.role}: {entry.name}, {where}"
     return f"{entry.role}: {entry.name}, {where}; {_hash_told(values)}"
 
 

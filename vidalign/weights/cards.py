@@ -79,11 +79,12 @@ def get_card(name: str) -> ModelCard:
     """
     if (found := _named(name)) is not None:
         return found
-    path = Path(name.removeprefix(PREFIX)).expanduser()
-    if path.name and _is_folder_or_card(path):
-        return _read(path)
     if is_name(name):
         return hub_card(name)
+    bare = name.removeprefix(PREFIX)
+    path = Path(bare).expanduser() if name.startswith(PREFIX) else Path(bare)
+    if bare and _is_folder_or_card(path):
+        return _read(path)
     if name.startswith(PREFIX):
         raise ModelError(
             f"there is no folder {path}", hint=f"models of the hub are called {PREFIX}OWNER/NAME"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vidalign.errors import MissingModelError, ModelError
 from vidalign.weights.add import Added, Checks, add_files
 from vidalign.weights.cache import (
+    hash_file,
     how_to_get,
     lies_beside,
     missing_model,
@@ -18,6 +19,7 @@ from vidalign.weights.cache import (
 from vidalign.weights.cards import CardFile, ModelCard
 from vidalign.weights.download import Downloaded, Progress, Wanted, download, offline
 from vidalign.weights.hub import at_endpoint
+from vidalign.weights.hub import fetch as hub_fetch
 
 
 def fetch_model(
@@ -48,6 +50,14 @@ def fetch_model(
             failures.append(error.message)
     if failures:
         raise ModelError("; ".join(failures), hint=how_to_get(card, download=False))
+
+
+def fetch_from_hub(
+    name: str, *, overwrite: bool = False, progress: Progress | None = None
+) -> Iterator[Added]:
+    """Download into the hub's cache what `hf:OWNER/NAME` lacks, file by file; raises as `hub.fetch`."""
+    for path in hub_fetch(name, overwrite=overwrite, progress=progress):
+        yield Added(name, "file", path, path, hash_file(path), "replaced" if overwrite else "added")
 
 
 def _fetch_file(

@@ -14,7 +14,7 @@ from typing import Any
 
 from vidalign.errors import MissingExtraError, MissingModelError, ModelError
 from vidalign.weights.card import ModelCard
-from vidalign.weights.download import offline
+from vidalign.weights.download import Progress, offline
 from vidalign.weights.hub_card import CONFIG, PREPROCESSORS, TOKENIZERS, WEIGHTS, card_of_folder, kind_of
 from vidalign.weights.hub_kinds import KINDS
 from vidalign.weights.tokenizer_files import read_json
@@ -22,7 +22,7 @@ from vidalign.weights.tokenizer_files import read_json
 PREFIX = "hf:"
 HOME = "https://huggingface.co"
 
-_NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+_NAME = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?", re.ASCII)
 _BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "README.md")
 
 
@@ -68,7 +68,8 @@ def hub_card(name: str) -> ModelCard:
     repo, revision = _parsed(name)
     folder = _snapshot(repo, revision)
     if folder is None:
-        raise MissingModelError(f"model {name!r} is not on this machine", hint=how_to_get(name))
+        here = f"; for the folder: `{PREFIX}./{repo}`" if Path(repo).is_dir() else ""
+        raise MissingModelError(f"model {name!r} is not on this machine", hint=how_to_get(name) + here)
     return card_of_folder(folder, name, source=f"{HOME}/{repo}", hub=True)
 
 
@@ -89,7 +90,7 @@ def cached_cards() -> Iterator[ModelCard]:
             continue
 
 
-def fetch(name: str, *, overwrite: bool = False) -> Iterator[Path]:
+def fetch(name: str, *, overwrite: bool = False, progress: Progress | None = None) -> Iterator[Path]:
     """Download what a model of the hub lacks on this machine; gives the files that came.
 
     The kind is checked before the weights come. Raises ModelError where the hub has no such model or file,
@@ -101,7 +102,7 @@ def fetch(name: str, *, overwrite: bool = False) -> Iterator[Path]:
             f"model {name!r} is not complete on this machine, and {variable} forbids downloads",
             hint=f"on a connected machine: `vidalign models fetch {name}`, then copy {cache_folder()} here",
         )
-    get = _Getter(name, repo, revision, overwrite)
+    get = _Getter(name, repo, revision, overwrite, progress)
     config = get(CONFIG)
     if config is None:
         raise ModelError(f"{HOME}/{repo} has no {CONFIG}", hint="give a model in the format of transformers")
@@ -119,7 +120,9 @@ def fetch(name: str, *, overwrite: bool = False) -> Iterator[Path]:
 class _Getter:
     """Downloads files of one revision of a model; `came` are those that were not there."""
 
-    def __init__(self, name: str, repo: str, revision: str, overwrite: bool) -> None:
+    def __init__(
+        self, name: str, repo: str, revision: str, overwrite: bool, progress: Progress | None
+    ) -> None:
         try:
             import huggingface_hub
         except ModuleNotFoundError:
@@ -128,6 +131,7 @@ class _Getter:
             ) from None
         self._hub: Any = huggingface_hub
         self._name, self._repo, self._revision, self._overwrite = name, repo, revision, overwrite
+        self._bar = _bar_of(progress)
         self.came: list[Path] = []
 
     def __call__(self, file: str) -> Path | None:
@@ -144,6 +148,7 @@ class _Getter:
                     cache_dir=cache_folder(),
                     endpoint=endpoint(),
                     force_download=self._overwrite,
+                    tqdm_class=self._bar,
                 )
             )
         except errors.GatedRepoError:
@@ -180,6 +185,23 @@ class _Getter:
             f"{self._name} could not be downloaded from {endpoint()}: {reason}",
             hint="check the connection; HF_ENDPOINT names a mirror",
         )
+
+
+def _bar_of(progress: Progress | None) -> Any:
+    """A progress bar class of the hub's kind that draws nothing and tells `progress`."""
+    from huggingface_hub.utils import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._file = str(kwargs.get("desc") or "")
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if progress is not None:
+                progress(self._file, int(self.n), None if self.total is None else int(self.total))
+
+    return Bar
 
 
 def _parsed(name: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from typing import Any
 
 from vidalign.errors import ModelError
@@ -34,7 +35,8 @@ class Family:
     `fixed_frames`: a recipe's clips must have the `frames` (and the `size`, where there is one) of the card's
     config. `names` is a function from a published state dict, under any name scheme it knows, to the
     network's own names; it leaves other names as they are, for the strict check to name them. `text` is a
-    function that builds the sentence side of a similarity.
+    function that builds the sentence side of a similarity. `package` is one that the network needs besides,
+    brought by `pip install EXTRA`.
     """
 
     network: str
@@ -43,6 +45,8 @@ class Family:
     names: str | None = None
     fixed_frames: bool = False
     text: str | None = None
+    package: str = ""
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ def _pair(network: str) -> Family:
         names="vidalign.backbones.hf_pairs:names",
         fixed_frames=True,
         text="vidalign.aligners.scorers.text_towers:pair",
+        package="transformers",
+        extra="'vidalign[clip]'",
     )
 
 
@@ -93,9 +99,15 @@ BUILT_IN = Plugin(
             "vidalign.backbones.hf_video:VideoMAE",
             names="vidalign.backbones.hf_video:videomae_names",
             fixed_frames=True,
+            package="transformers",
+            extra="'vidalign[clip]'",
         ),
         "vjepa2": Family(
-            "vidalign.backbones.hf_video:VJEPA2", divisor=2, names="vidalign.backbones.hf_video:vjepa2_names"
+            "vidalign.backbones.hf_video:VJEPA2",
+            divisor=2,
+            names="vidalign.backbones.hf_video:vjepa2_names",
+            package="transformers",
+            extra="'vidalign[clip]'",
         ),
     },
 )
@@ -128,6 +140,14 @@ def get_family(name: str) -> Family:
     if name not in known:
         raise ModelError(f"no backbones of the family {name!r} are known", hint=f"known: {', '.join(known)}")
     return known[name]
+
+
+def missing_extra(name: str) -> str:
+    """The pip line that brings what a family's networks need besides, empty where it is here."""
+    family = get_family(name)
+    if not family.package or find_spec(family.package) is not None:
+        return ""
+    return f"pip install {family.extra}"
 
 
 def card_files() -> dict[str, tuple[Plugin, Traversable]]:
