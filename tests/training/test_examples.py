@@ -18,7 +18,7 @@ TASKS = sorted(path.name for path in FOLDER.glob("*.yaml") if "task" in yaml.saf
 def test_every_file_is_known() -> None:
     others = sorted({path.name for path in FOLDER.glob("*.yaml")} - set(TASKS))
     assert others == ["pictures.yaml", "recipe.yaml", "world.yaml"]
-    assert len(TASKS) == 6
+    assert {"backbone.yaml", "finetune.yaml", "tan.yaml"} <= set(TASKS)
 
 
 @pytest.mark.parametrize("name", TASKS)
