@@ -42,8 +42,9 @@ def test_an_aligner_reads_what_its_backbone_gives(card) -> None:
 
 @pytest.mark.parametrize("card", list_cards(), ids=card_names())
 def test_every_card_file_is_bundled_or_can_be_got(card) -> None:
+    by_hand = any("cannot be fetched" in note for note in card.notes)
     for entry in card.files:
-        assert entry.bundled or entry.sources or entry.shared_with
+        assert entry.bundled or entry.sources or entry.shared_with or by_hand
 
 
 def test_s3d_says_that_the_released_recipe_is_undocumented() -> None:

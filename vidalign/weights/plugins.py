@@ -91,6 +91,9 @@ BUILT_IN = Plugin(
         ),
         "i3d": Family("vidalign.backbones.i3d:I3D", names="vidalign.backbones.i3d_names:to_ours"),
         "s3d-kinetics": Family("vidalign.backbones.s3d_kinetics:S3DKinetics"),
+        "tanet": Family(
+            "vidalign.backbones.tanet:TANet", names="vidalign.backbones.tanet:our_names", fixed_frames=True
+        ),
         "clip": _pair("CLIP"),
         "siglip": _pair("SigLIP"),
         "siglip2": _pair("SigLIP2"),
