@@ -65,26 +65,36 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_way_to_a_model_that_knows_more(bare: None) -> None:
     text = vocabulary_warning(0.123, get_card("mini"))
     assert text.startswith("88% of the words are outside the dictionary of mini")
-    assert "`vidalign models add tan-htm370k " in text
+    first, second = "`vidalign models fetch clip-vit-b32`, then `--model", "`vidalign models add tan-htm370k "
+    assert 0 < text.index(first) < text.index(second)
+
+
+def test_the_way_names_the_extra_where_it_is_missing(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidalign.weights.plugins.find_spec", lambda name: None)
+    text = vocabulary_warning(0.123, get_card("mini"))
+    assert "for real footage: `pip install 'vidalign[clip]'`, then `vidalign models fetch clip-vit" in text
+    monkeypatch.setattr(verdict, "missing_roles", lambda card: ())
+    assert "clip" not in vocabulary_warning(0.0, get_card("mini")), "nothing without its extra is of use"
 
 
 def test_an_installed_model_that_knows_more(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def all_but_tan(card: object) -> tuple[str, ...]:
-        return ("aligner",) if getattr(card, "name", card) == "tan-htm370k" else ()
+        return () if getattr(card, "name", card) == "s3d-howto100m" else ("aligner",)
 
     monkeypatch.setattr(verdict, "missing_roles", all_but_tan)
     text = vocabulary_warning(0.0, get_card("mini"))
     assert text.endswith("installed models that know more: --model s3d-howto100m")
     monkeypatch.setattr(verdict, "missing_roles", lambda card: ())
-    assert vocabulary_warning(0.0, get_card("mini")).endswith("--model s3d-howto100m, --model tan-htm370k")
+    every = vocabulary_warning(0.0, get_card("mini"))
+    assert "more: --model clip-vit-b32, --model " in every and every.endswith("--model xclip-b32")
 
 
 def test_a_model_is_of_use_only_with_its_backbone(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def all_but_s3d(card: object) -> tuple[str, ...]:
-        return ("backbone",) if getattr(card, "name", card) == "s3d-howto100m" else ()
+        return () if getattr(card, "name", card) == "tan-htm370k" else ("backbone",)
 
     monkeypatch.setattr(verdict, "missing_roles", all_but_s3d)
-    assert "--model" not in vocabulary_warning(0.0, get_card("mini"))
+    assert "installed models" not in vocabulary_warning(0.0, get_card("mini"))
 
 
 def test_a_big_model_recommends_no_other(bare: None) -> None:

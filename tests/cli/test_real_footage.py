@@ -76,7 +76,8 @@ def test_align_works_from_end_to_end_and_warns_about_the_words(
     err = capsys.readouterr().err
     assert "on real footage its result means nothing" in err
     assert "% of the words are outside the dictionary of mini" in err
-    assert "vidalign models add tan-htm370k" in err
+    assert "for real footage: `vidalign models fetch clip-vit-b32`, then `--model clip-vit-b32`" in err
+    assert err.rindex("clip-vit-b32") < err.index("vidalign models add tan-htm370k")
     alignment = vidalign.load_alignment(tmp_path / "out.h5")
     assert alignment.similarity is not None and alignment.similarity.shape == (2, 14)
     assert alignment.notice is not None and "synthetic how-to world" in alignment.notice

@@ -12,7 +12,7 @@ from torch import Tensor
 from vidalign.backbones.hf import needs_transformers
 from vidalign.backbones.hf_pairs import Pair
 from vidalign.errors import ModelError
-from vidalign.weights.tokenizer_files import check_size, read_json
+from vidalign.weights.tokenizer_files import check_size, json_kind, read_json
 
 
 class Pieces:
@@ -44,7 +44,10 @@ def _read(path: Path) -> Any:
     """The tokenizer of a tokenizer.json; of older files by transformers, which turns them into one."""
     with needs_transformers("the text tower"):
         from tokenizers import Tokenizer
-    if path.suffix == ".json" and "model" in read_json(path):
+    kind = json_kind(path) if path.suffix == ".json" else None
+    if kind is None and path.name == "tokenizer.json":
+        raise _unreadable(path, ValueError("it holds no vocabulary"))
+    if kind == "tokenizer":
         return _made(path, lambda: Tokenizer.from_file(str(path)))
     with needs_transformers("the text tower"):
         from transformers import AutoTokenizer
@@ -56,7 +59,7 @@ def _read(path: Path) -> Any:
 
 
 def _made(path: Path, make: Any) -> Any:
-    """What `make` gives; the libraries raise bare exceptions for files that they cannot read."""
+    """What `make` gives; raises ModelError where a library cannot read the file."""
     try:
         return make()
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError, ImportError) as error:

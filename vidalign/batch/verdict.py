@@ -10,12 +10,13 @@ from vidalign.types import Alignment
 from vidalign.weights.cache import how_to_get, missing_roles
 from vidalign.weights.cards import ModelCard, backbone_of, get_card, list_cards
 from vidalign.weights.defaults import BUNDLED
+from vidalign.weights.real_footage import REAL_FOOTAGE, is_ready, way_to_real_footage
 
 KNOWN_ENOUGH = 0.5
 """Below this share of known words the user is warned."""
 
 KNOWS_MORE = "tan-htm370k"
-"""The model to recommend to those who have only the bundled one."""
+"""The model to recommend second to those who have only the bundled one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,19 @@ def vocabulary_warning(known: float, card: ModelCard) -> str:
     if card.name != BUNDLED:
         return text
     others = [other for other in list_cards() if other.aligner is not None and other.name != card.name]
-    here = [f"--model {other.name}" for other in others if _is_here(other)]
+    here = [f"--model {other.name}" for other in sorted(others, key=_first) if _is_here(other)]
     if here:
         return f"{text}; installed models that know more: {', '.join(here)}"
-    return f"{text}; {KNOWS_MORE} knows more, {how_to_get(get_card(KNOWS_MORE))}"
+    way = f"{KNOWS_MORE}, of how-to videos, {how_to_get(get_card(KNOWS_MORE))}"
+    return f"{text}; {way_to_real_footage()}; or {way}"
+
+
+def _first(card: ModelCard) -> bool:
+    """Sorts the model for real footage before all others, which keep their order."""
+    return card.name != REAL_FOOTAGE
 
 
 def _is_here(card: ModelCard) -> bool:
     """Whether all that aligning with it needs is on this machine."""
-    return not missing_roles(card) and not missing_roles(backbone_of(card))
+    held = backbone_of(card)
+    return not missing_roles(card) and not missing_roles(held) and is_ready(held.name)

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from vidalign.weights.cards import get_card
 from vidalign.weights.defaults import BUNDLED
+from vidalign.weights.real_footage import way_to_real_footage
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
 
 
 def notice(model: str, talk: Talk) -> None:
-    """Say in plain words that the bundled model knows only its drawn world; nothing for other models."""
+    """Say in plain words that the bundled model knows only its drawn world, and what knows the real one;
+    nothing for other models."""
     card = get_card(model)
     if card.name == BUNDLED:
         world = card.knows.removesuffix(" only")
-        talk.say(f"model {card.name} knows only {world}: on real footage its result means nothing")
+        told = f"model {card.name} knows only {world}: on real footage its result means nothing"
+        talk.say(f"{told} ({way_to_real_footage()})")
