@@ -81,16 +81,22 @@ def words(tmp_path: Path) -> Path:
 def test_list_names_every_model_and_marks_the_default(run: Run) -> None:
     code, out, err = run("list")
     assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert [line.split()[0] for line in lines] == ["model", "mini", "s3d-howto100m", "tan-htm370k", "*"]
-    assert "mini *" in lines[1]
-    assert "MIT" in lines[3]
+    head, *rows, foot = out.splitlines()
+    lines = {row.split()[0]: row for row in rows}
+    assert (head.split()[0], foot) == ("model", "* the default")
+    assert list(lines) == [card.name for card in list_cards()]
+    assert [name for name, row in lines.items() if f"{name} *" in row] == ["mini"]
+    assert "MIT" in lines["tan-htm370k"]
+    assert ["format only" in lines[name] for name in ("r3d-18", "tsp-r3d-18@tac_on_kinetics")] == [
+        True,
+        False,
+    ]
 
 
 def test_list_json_is_one_object_a_line(run: Run) -> None:
     values = [json.loads(line) for line in run("list", "--json")[1].splitlines()]
     assert [value["name"] for value in values] == [card.name for card in list_cards()]
-    tan = values[2]
+    (tan,) = [value for value in values if value["name"] == "tan-htm370k"]
     assert (tan["installed"], tan["default"], tan["uses"], tan["size"]) == (False, False, ["align"], None)
     assert tan["needs"] == {"backbone": "s3d-howto100m", "layer": "mixed_5c", "recipe": "s3d-16fps"}
 
@@ -107,7 +113,9 @@ def test_show(run: Run) -> None:
 def test_an_unknown_model(run: Run) -> None:
     code, out, err = run("show", "tan")
     assert (code, out) == (2, "")
-    assert "unknown model 'tan'; known models: mini, s3d-howto100m, tan-htm370k" in err
+    known = err.partition("unknown model 'tan'; known models: ")[2].partition(";")[0].strip().split(", ")
+    assert {"mini", "s3d-howto100m", "tan-htm370k", "tsp-r3d-18"} <= set(known)
+    assert not any("@" in name for name in known), "a card of several checkpoints is named once"
 
 
 @pytest.mark.parity
