@@ -17,7 +17,8 @@ from footage import write_h264
 
 from vidalign.backbones.encode import encode
 from vidalign.backbones.registry import build
-from vidalign.batch.extract import Extraction, extract_features
+from vidalign.batch.encoding import extract_features
+from vidalign.batch.extraction import Extraction
 from vidalign.video.clips import cut_clips
 from vidalign.video.open import open_video
 from vidalign.weights.cards import get_card

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from footage import write_h264
 
-from vidalign.batch.extract import Extraction, extract_features
+from vidalign.batch.encoding import extract_features
+from vidalign.batch.extraction import Extraction
 
 
 def extract_here(video: Path) -> None:

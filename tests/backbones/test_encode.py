@@ -104,18 +104,15 @@ def test_less_precision_gives_nearly_the_same(backbone: Backbone, pixels: NDArra
 
 
 def test_a_row_is_the_mean_of_its_views_and_a_unit_vector_after_that(
-    tiny: Path, pixels: NDArray[np.uint8]
+    tiny: Path, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = replace(RECIPE, sampling="dense", views=3, l2=True)
-    backbone = load_backbone("mini", recipe=recipe)
+    """Of a network that gives the first pixel's colour; rows of three views end within batches."""
+    backbone = load_backbone("mini", recipe=replace(RECIPE, sampling="dense", views=3, l2=True))
+    monkeypatch.setattr(backbone, "raw", lambda clips: clips[:, :, 0, 0, 0])
     rows = pixels.reshape(3, 3, 4, 32, 32, 3)
     made = np.concatenate(list(encode(backbone, rows)))
-    with torch.inference_mode():
-        raw = backbone.raw(clip_tensor(pixels, recipe, torch.device("cpu")))
-    mean = raw.view(3, 3, -1).mean(1)
-    np.testing.assert_allclose(made, (mean / mean.norm(dim=1, keepdim=True)).numpy(), rtol=1e-5, atol=1e-6)
-    units = torch.nn.functional.normalize(raw, dim=1).view(3, 3, -1).mean(1)
-    assert np.abs(made - units.numpy()).max() > 1e-4
+    mean = rows[:, :, 0, 0, 0].mean(1)
+    np.testing.assert_allclose(made, mean / np.linalg.norm(mean, axis=1, keepdims=True), rtol=1e-5)
 
 
 def test_overlapping_clips_prepare_each_frame_once(

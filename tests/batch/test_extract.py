@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import vidalign
 from tests.tiny import cut_short, draw_video
-from vidalign.backbones import encode as encoding
-from vidalign.backbones.encode import clip_tensor
+from vidalign.backbones.encode import Encoder, clip_tensor
 from vidalign.backbones.registry import load_backbone
-from vidalign.batch.extract import Extraction, extract_items
+from vidalign.batch.extract import Planned, extract_items
+from vidalign.batch.extraction import Extraction
+from vidalign.batch.report import ItemResult
 from vidalign.errors import ConfigError, ModelError, OutputMismatchError, UsageError, VideoError
 from vidalign.store.features import read_features, write_features
 from vidalign.store.items import Item, find_items
 from vidalign.types import Features
+from vidalign.video import open as opening
 from vidalign.video.clips import cut_clips
 from vidalign.video.open import open_video
 from vidalign.weights.cache import hash_file
@@ -36,6 +40,10 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
+def extract_all(items: Sequence[Item], extraction: Extraction, **how: Any) -> Iterator[ItemResult]:
+    return extract_items([Planned(extraction, items)], **how)
+
+
 def item(source: Path, folder: Path) -> Item:
     return find_items([source], folder)[0]
 
@@ -46,9 +54,7 @@ def test_same_as_the_plain_module_on_the_same_clips(tiny: Path, clip_file: Path)
     with open_video(clip_file) as reader:
         clips = list(cut_clips(reader, backbone.recipe))
     with torch.inference_mode():
-        plain = [
-            backbone(clip_tensor(c.pixels, backbone.recipe, torch.device("cpu")))[0] for c in clips
-        ]
+        plain = [backbone(clip_tensor(c.pixels, backbone.recipe, torch.device("cpu")))[0] for c in clips]
     np.testing.assert_allclose(features.features, torch.stack(plain).numpy(), rtol=1e-5, atol=1e-6)
     assert features.times.tolist() == [[0, 1], [1, 2], [2, 3]]
 
@@ -117,11 +123,11 @@ def test_broken_before_the_first_clip(tiny: Path, broken_file: Path) -> None:
 
 
 def _with_features(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
-    def encode(backbone: object, clips: Iterator[object], **how: str) -> Iterator[np.ndarray]:
-        for _ in clips:
-            yield np.full((1, 4), value, np.float32)
+    def add(self: Encoder, clip: object) -> NDArray[np.float32]:
+        return np.full((1, 4), value, np.float32)
 
-    monkeypatch.setattr(encoding, "encode", encode)
+    monkeypatch.setattr(Encoder, "add", add)
+    monkeypatch.setattr(Encoder, "finish", lambda self: np.empty((0, 4), np.float32))
 
 
 def test_features_too_large_for_half_precision(
@@ -143,11 +149,10 @@ def test_features_that_are_no_numbers(tiny: Path, clip_file: Path, monkeypatch: 
 def test_the_decoding_thread_ends_before_the_file_is_closed(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def encode(backbone: object, clips: Iterator[object], **how: str) -> Iterator[object]:
-        next(clips)
+    def add(self: Encoder, clip: object) -> None:
         raise MemoryError("too much")
 
-    monkeypatch.setattr(encoding, "encode", encode)
+    monkeypatch.setattr(Encoder, "add", add)
     with pytest.raises(MemoryError):
         vidalign.extract(draw_video(tmp_path / "long.mp4", 30))
     assert not any(thread.name == "vidalign-prefetch" for thread in threading.enumerate())
@@ -169,7 +174,7 @@ def test_what_is_wrong_with_the_run_comes_at_the_call(
 ) -> None:
     extraction = replace(Extraction("mini"), **changes)
     with pytest.raises(error, match=message):
-        extract_items([item(tmp_path / "gone.mp4", tmp_path)], extraction)
+        extract_all([item(tmp_path / "gone.mp4", tmp_path)], extraction)
 
 
 def test_an_output_of_another_run_is_refused_at_the_call(tiny: Path, clip_file: Path, tmp_path: Path) -> None:
@@ -177,8 +182,8 @@ def test_an_output_of_another_run_is_refused_at_the_call(tiny: Path, clip_file: 
     features = vidalign.extract(clip_file)
     write_features(items[1].output, replace(features, weights_sha256="ab" * 32, video_size=7))
     with pytest.raises(OutputMismatchError, match=r"weights_sha256: abab.*; video_size: 7 / \d+\)"):
-        extract_items(items, Extraction("mini"))
-    results = list(extract_items(items[1:], Extraction("mini"), overwrite=True))
+        extract_all(items, Extraction("mini"))
+    results = list(extract_all(items[1:], Extraction("mini"), overwrite=True))
     assert [result.status for result in results] == ["done"]
 
 
@@ -187,7 +192,7 @@ def test_what_an_output_does_not_say_does_not_count_against_it(
 ) -> None:
     one = item(clip_file, tmp_path)
     write_features(one.output, Features(np.zeros((2, 4), np.float16), np.zeros((2, 2))))
-    assert [result.status for result in extract_items([one], Extraction("mini"))] == ["skipped"]
+    assert [result.status for result in extract_all([one], Extraction("mini"))] == ["skipped"]
 
 
 def test_nothing_is_opened_before_its_result_is_asked_for(
@@ -195,9 +200,7 @@ def test_nothing_is_opened_before_its_result_is_asked_for(
 ) -> None:
     items = [item(clip_file, tmp_path), item(tmp_path / "gone.mp4", tmp_path)]
     seconds: list[tuple[float, float | None]] = []
-    results = extract_items(
-        items, Extraction("mini"), progress=lambda item: lambda *done: seconds.append(done)
-    )
+    results = extract_all(items, Extraction("mini"), progress=lambda item: lambda *done: seconds.append(done))
     assert not items[0].output.exists()
     assert next(results).status == "done"
     assert read_features(items[0].output).features.shape == (3, 256)
@@ -209,19 +212,19 @@ def test_the_unforeseen_fails_one_item_only(
     tiny: Path, clip_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
-    encode = encoding.encode
+    add = Encoder.add
 
-    def sometimes(*args: object, **how: str) -> Iterator[object]:
+    def sometimes(self: Encoder, clip: Any) -> NDArray[np.float32]:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise RuntimeError("the model fell over")
-        return encode(*args, **how)  # type: ignore[arg-type]
+        return add(self, clip)
 
-    monkeypatch.setattr(encoding, "encode", sometimes)
+    monkeypatch.setattr(Encoder, "add", sometimes)
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(clip_file.read_bytes())
-    results = list(extract_items([item(clip_file, tmp_path), item(copy, tmp_path)], Extraction("mini")))
+    results = list(extract_all([item(clip_file, tmp_path), item(copy, tmp_path)], Extraction("mini")))
     assert [result.status for result in results] == ["failed", "done"]
     assert results[0].error is not None
     assert results[0].error.kind == "InternalError"
@@ -232,9 +235,123 @@ def test_an_old_output_survives_a_failed_overwrite(tiny: Path, clip_file: Path, 
     source = tmp_path / "a.mp4"
     source.write_bytes(clip_file.read_bytes())
     one = item(source, tmp_path / "out")
-    assert [r.status for r in extract_items([one], Extraction("mini"))] == ["done"]
+    assert [r.status for r in extract_all([one], Extraction("mini"))] == ["done"]
     before = one.output.read_bytes()
     cut_short(clip_file, source, 0.3)
-    assert [r.status for r in extract_items([one], Extraction("mini"), overwrite=True)] == ["failed"]
+    assert [r.status for r in extract_all([one], Extraction("mini"), overwrite=True)] == ["failed"]
     assert one.output.read_bytes() == before
     assert [path.name for path in one.output.parent.iterdir()] == ["a.h5"]
+
+
+@pytest.fixture
+def both(recipe_file: Path, tmp_path: Path, clip_file: Path) -> list[Planned]:
+    """One video by two recipes of the same model, each into a folder of its own."""
+    extractions = Extraction("mini"), Extraction("mini", recipe_file)
+    return [
+        Planned(each, [item(clip_file, tmp_path / name)])
+        for each, name in zip(extractions, "ab", strict=True)
+    ]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The videos that were opened, in order."""
+    seen: list[str] = []
+    once = opening.open_video
+
+    def noted(path: Path, *args: Any, **how: Any) -> Any:
+        seen.append(path.name)
+        return once(path, *args, **how)
+
+    monkeypatch.setattr(opening, "open_video", noted)
+    return seen
+
+
+def test_two_together_are_as_each_alone(tiny: Path, both: list[Planned], opened: list[str]) -> None:
+    together = list(extract_items(both))
+    assert [result.status for result in together] == ["done", "done"]
+    assert opened == ["clip.mp4"]
+    files = [plan.items[0].output for plan in both]
+    made = [path.read_bytes() for path in files]
+    alone = [next(iter(extract_items([plan], overwrite=True))) for plan in both]
+    assert [result.details for result in alone] == [result.details for result in together]
+    assert [path.read_bytes() for path in files] == made
+    assert opened == ["clip.mp4"] * 3
+
+
+def test_only_what_is_missing_is_made(tiny: Path, both: list[Planned], opened: list[str]) -> None:
+    assert [result.status for result in extract_items(both[1:])] == ["done"]
+    assert [result.status for result in extract_items(both)] == ["done", "skipped"]
+    assert [result.status for result in extract_items(both)] == ["skipped", "skipped"]
+    assert opened == ["clip.mp4"] * 2
+
+
+def test_too_short_for_one_is_done_for_the_other(tiny: Path, tmp_path: Path) -> None:
+    short = draw_video(tmp_path / "short.mp4", 0.6)
+    plan = [
+        Planned(Extraction("mini", recipe), [item(short, tmp_path / recipe)])
+        for recipe in ("s3d-16fps", "mini-8fps")
+    ]
+    results = list(extract_items(plan))
+    assert [result.status for result in results] == ["failed", "done"]
+    assert results[0].error is not None
+    assert "too short for one clip of 1 s by recipe s3d-16fps" in results[0].error.message
+    assert read_features(plan[1].items[0].output).recipe == get_recipe("mini-8fps")
+
+
+def test_a_picture_too_small_for_one_crop(tiny: Path, tmp_path: Path, both: list[Planned]) -> None:
+    own = tmp_path / "large.yaml"
+    own.write_text("fps: 4\nframes: 4\nstride: 1\nresize: none\ncrop_size: 4096\nlayer: mixed_5c\n")
+    plan = [both[0], Planned(Extraction("mini", own), [item(both[0].items[0].source, tmp_path / "large")])]
+    results = list(extract_items(plan))
+    assert [result.status for result in results] == ["done", "failed"]
+    assert results[1].error is not None
+    assert "smaller than the crop of 4096" in results[1].error.message
+
+
+def test_what_falls_over_for_one_is_done_for_the_other(
+    tiny: Path, both: list[Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Encoder.add
+
+    def sometimes(self: Encoder, clip: Any) -> NDArray[np.float32]:
+        if len(clip[0]) == 8:
+            raise RuntimeError("the model fell over")
+        return add(self, clip)
+
+    monkeypatch.setattr(Encoder, "add", sometimes)
+    results = list(extract_items(both))
+    assert [result.status for result in results] == ["failed", "done"]
+    assert results[0].error is not None
+    assert "the model fell over" in results[0].error.message
+
+
+def test_what_cannot_be_read_fails_for_both(tiny: Path, both: list[Planned], tmp_path: Path) -> None:
+    gone = [Planned(each, [item(tmp_path / "gone.mp4", tmp_path)]) for each, _ in both]
+    assert [result.status for result in extract_items(gone)] == ["failed", "failed"]
+
+
+def test_plans_for_different_videos_do_not_go_together(
+    tiny: Path, both: list[Planned], tmp_path: Path
+) -> None:
+    other = Planned(both[0].extraction, [item(tmp_path / "other.mp4", tmp_path)])
+    with pytest.raises(ValueError, match="for the same videos"):
+        list(extract_items([both[1], other]))
+
+
+def test_one_row_for_a_video(tiny: Path, clip_file: Path, tmp_path: Path) -> None:
+    """Dense views and three crops: the unit vector of the mean of all of them, of the whole video's time."""
+    own = tmp_path / "dense.yaml"
+    own.write_text(
+        "fps: native\nframes: 4\nsampling: dense\nviews: 3\nsize: 40\ncrop: three\ncrop_size: 32\n"
+        "layer: video_embedding\nl2: true\n"
+    )
+    features = vidalign.extract(clip_file, recipe=own, dtype="float32")
+    backbone = load_backbone("mini", recipe=get_recipe(own))
+    with open_video(clip_file) as reader:
+        (clip,) = cut_clips(reader, backbone.recipe)
+    assert clip.pixels.shape == (9, 4, 32, 32, 3)
+    with torch.inference_mode():
+        raw = backbone.raw(clip_tensor(clip.pixels, backbone.recipe, torch.device("cpu"))).mean(0)
+    np.testing.assert_allclose(features.features, [(raw / raw.norm()).numpy()], rtol=1e-5, atol=1e-6)
+    assert features.times.tolist() == [[0, 3]]

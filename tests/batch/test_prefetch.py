@@ -99,3 +99,25 @@ def test_an_error_of_the_consumer_ends_the_thread() -> None:
         for _ in items:
             raise KeyError
     assert threads() == 0
+
+
+def test_the_bound_may_be_a_weight() -> None:
+    """Items of weight 3 in front of a bound of 7: three of them, the last of which reaches it."""
+    made = 0
+
+    def produce() -> Iterator[int]:
+        nonlocal made
+        while True:
+            made += 1
+            yield made
+
+    with closing(prefetch(produce, 7, lambda item: 3 if item < 10 else 100)) as items:
+        for taken in range(1, 6):
+            assert next(items) == taken
+            wait_until(lambda: made == taken + 3)  # noqa: B023
+            time.sleep(0.02)
+            assert made == taken + 3
+        assert [next(items) for _ in range(10)] == list(range(6, 16))
+        wait_until(lambda: made == 16)
+        time.sleep(0.02)
+        assert made == 16

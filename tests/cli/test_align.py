@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 from tests.tiny import Run, draw_video, made_features, write_vtt
-from vidalign.batch import extract as extraction
+from vidalign.batch import encoding
 from vidalign.store.alignments import read_alignment
 from vidalign.store.features import write_features
 from vidalign.weights.recipes import get_recipe
@@ -242,7 +242,7 @@ def test_an_alignment_is_no_features_file(tiny: Path, cli: Run) -> None:
 
 def test_features_are_kept_and_used_again(tiny: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    once = extraction.extract_features
+    once = encoding.extract_features
 
     def counted(video: Path, *args: object) -> object:
         decoded.append(video)

@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 
 from tests.tiny import Run, cut_short, draw_sound, draw_video, start
-from vidalign.batch.extract import Extraction
+from vidalign.batch.extract import Planned
 from vidalign.batch.report import ItemResult
-from vidalign.store.items import Item
 
 
 @pytest.fixture
@@ -189,9 +188,11 @@ def test_several_backbones_get_a_folder_each(
 ) -> None:
     asked: dict[str, list[Path]] = {}
 
-    def pretend(items: list[Item], extraction: Extraction, **how: object) -> Iterator[ItemResult]:
-        asked[extraction.backbone] = [item.output for item in items]
-        return iter([ItemResult(item.name, "done", str(item.source), str(item.output)) for item in items])
+    def pretend(plan: list[Planned], **how: object) -> Iterator[ItemResult]:
+        for extraction, items in plan:
+            asked[extraction.backbone] = [item.output for item in items]
+            for item in items:
+                yield ItemResult(item.name, "done", str(item.source), str(item.output))
 
     monkeypatch.setattr("vidalign.batch.extract.extract_items", pretend)
     monkeypatch.setattr(sys, "stdin", stdin_of([two / "a.mp4"]))

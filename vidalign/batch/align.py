@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from vidalign.batch import extract
 from vidalign.batch.alignments import finished, write_output
 from vidalign.batch.boundary import attempt
-from vidalign.batch.extract import Progress, break_off_warning, extract_features
+from vidalign.batch.encoding import Progress, extract_features
+from vidalign.batch.extract import break_off_warning
+from vidalign.batch.finished import finished as features_finished
 from vidalign.batch.outputs import check_writable
 from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
@@ -87,7 +88,7 @@ def _with_kept_features(pairs: Sequence[Pair], run: AlignRun, *, renew: bool) ->
     named = [(pair.video, pair.name) for pair in pairs if not pair.has_features]
     items = {item.source: item for item in place(named, run.save_features, ".h5")}
     for item in () if renew else items.values():
-        attempt(partial(extract.finished, item, run.extraction), item.source)
+        attempt(partial(features_finished, item, run.extraction), item.source)
     return [
         pair if pair.has_features else replace(pair, kept=items[pair.video], renew=renew) for pair in pairs
     ]
@@ -165,7 +166,7 @@ def _features(pair: Pair, run: AlignRun, progress: Progress | None) -> Features:
         return read_features(pair.features)
     if pair.kept is None:
         return extract_features(pair.video, run.extraction, progress)
-    if not pair.renew and extract.finished(pair.kept, run.extraction) is not None:
+    if not pair.renew and features_finished(pair.kept, run.extraction) is not None:
         return read_features(pair.kept.output)
     features = extract_features(pair.video, run.extraction, progress)
     write_features(pair.kept.output, features)

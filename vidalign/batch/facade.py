@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidalign.batch.align import align_pair
-from vidalign.batch.extract import Dtype, Extraction, default_backbone, extract_features
+from vidalign.batch.encoding import extract_features
+from vidalign.batch.extraction import Dtype, Extraction, default_backbone
 from vidalign.batch.pairs import single_pair
 from vidalign.batch.settings import AlignRun
 from vidalign.types import Alignment, Features

@@ -1,53 +1,90 @@
-"""A producer in a thread of its own, ahead of its consumer by a bounded number of items."""
+"""A producer in a thread of its own, ahead of its consumer by a bounded weight of items."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from queue import SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
-class _End:
-    """What the producer leaves last: its error, if it had one."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+def one(_: object) -> int:
+    """The weight that makes a bound a number of items."""
+    return 1
 
 
-def prefetch(produce: Callable[[], Iterable[Item]], ahead: int) -> Generator[Item, None, None]:
-    """Items of `produce()`, made in a thread that is at most `ahead` >= 1 items in front.
+def prefetch(
+    produce: Callable[[], Iterable[Item]], ahead: int, weight: Callable[[Item], int] = one
+) -> Generator[Item, None, None]:
+    """Items of `produce()`, made in a thread that goes on while those in front weigh less than `ahead`.
 
     The producer's exception is raised here. When the consumer stops, `close()` ends the thread and waits
     for it, so what the producer reads from can be closed afterwards.
     """
-    made: SimpleQueue[Item | _End] = SimpleQueue()
-    room = threading.Semaphore(ahead - 1)
-    stop = threading.Event()
+    shelf: _Shelf[Item] = _Shelf(ahead)
 
     def run() -> None:
         error: BaseException | None = None
         try:
             for item in produce():
-                made.put(item)
-                room.acquire()
-                if stop.is_set():
+                if not shelf.put(item, weight(item)):
                     break
         except BaseException as caught:
             error = caught
-        made.put(_End(error))
+        shelf.end(error)
 
     thread = threading.Thread(target=run, name="vidalign-prefetch", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := made.get(), _End):
-            room.release()
-            yield item
-        if item.error is not None:
-            raise item.error
+        yield from shelf
     finally:
-        stop.set()
-        room.release()
+        shelf.stop()
         thread.join()
+
+
+class _Shelf(Generic[Item]):
+    """What lies between the two threads."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._held: deque[tuple[Item, int]] = deque()
+        self._weight = 0
+        self._change = threading.Condition()
+        self._ended = self._stopped = False
+        self._error: BaseException | None = None
+
+    def put(self, item: Item, weight: int) -> bool:
+        """Put an item down and wait until there is room for another; False: no more is wanted."""
+        with self._change:
+            self._held.append((item, weight))
+            self._weight += weight
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._weight < self._room or not self._held or self._stopped)
+            return not self._stopped
+
+    def end(self, error: BaseException | None) -> None:
+        """No more comes; `error` is raised behind the last item."""
+        with self._change:
+            self._ended, self._error = True, error
+            self._change.notify_all()
+
+    def stop(self) -> None:
+        """No more is wanted."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+
+    def __iter__(self) -> Generator[Item, None, None]:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._held or self._ended)
+                if not self._held:
+                    break
+                item, weight = self._held.popleft()
+                self._weight -= weight
+                self._change.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error

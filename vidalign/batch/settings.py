@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vidalign.aligners.spec import aligner_spec, words_of
 from vidalign.backbones.spec import backbone_spec, check_extra
-from vidalign.batch.extract import Extraction
+from vidalign.batch.extraction import Extraction
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -23,7 +22,8 @@ from vidalign.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from vidalign.batch.extract import Extraction
+    from vidalign.batch.extract import Planned
+    from vidalign.batch.extraction import Extraction
     from vidalign.batch.report import Report
     from vidalign.cli.output import Talk
     from vidalign.store.items import Item
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CARD|PATH",
     help="Model that sees the clips (see `vidalign models list`), or a model folder; given more than once: "
-    "DIR/CARD/... each.",
+    "DIR/CARD/... each, from one reading of the video.",
 )
 @click.option("--recipe", metavar="NAME|FILE", help="How clips are cut; by default what the model needs.")
 @click.option(
@@ -91,7 +91,8 @@ def extract(
     SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin. Finished videos are
     skipped, bad ones named and passed over. Prints the path of each finished file.
     """
-    from vidalign.batch.extract import Extraction, default_backbone
+    from vidalign.batch.extract import Planned
+    from vidalign.batch.extraction import Extraction, default_backbone
     from vidalign.errors import UsageError
 
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
@@ -119,13 +120,6 @@ def _folders(folder: Path, extractions: Sequence[Extraction]) -> list[Path]:
     if len(set(names)) < len(names):
         raise UsageError(f"two backbones are called {names[0]}", hint="run once for each, into other folders")
     return [folder / extraction.card.folder_name for extraction in extractions]
-
-
-class Planned(NamedTuple):
-    """What one backbone does."""
-
-    extraction: Extraction
-    items: list[Item]
 
 
 class Manners(NamedTuple):
@@ -157,20 +151,16 @@ def _run(plan: Sequence[Planned], talk: Talk, manners: Manners) -> Report:
     from vidalign.cli.notice import notice
 
     report = Report(strict=manners.strict)
-    with meter_for(talk, sum(len(planned.items) for planned in plan)) as begin:
-        checked = [
-            extract_items(
-                items,
-                extraction,
-                overwrite=manners.overwrite,
-                dry_run=manners.dry_run,
-                progress=lambda item: begin(item.name),
-            )
-            for extraction, items in plan
-        ]
+    with meter_for(talk, len(plan[0].items)) as begin:
+        results = extract_items(
+            plan,
+            overwrite=manners.overwrite,
+            dry_run=manners.dry_run,
+            progress=lambda item: begin(item.name),
+        )
         for extraction, _ in plan:
             notice(extraction.backbone, talk)
-        for result in chain.from_iterable(checked):
+        for result in results:
             report.add(result)
             tell(result, talk, as_json=manners.as_json)
             if manners.fail_fast and report.exit_code:

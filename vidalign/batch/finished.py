@@ -1,0 +1,44 @@
+"""Whether an output is there already, and made as it would be made now."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from vidalign.batch.extraction import Extraction
+from vidalign.batch.outputs import WAY_OUT, in_the_way
+from vidalign.errors import OutputMismatchError
+from vidalign.store.items import Item
+
+
+def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
+    """The attributes of the output made from this video with these settings, None where there is none.
+
+    Raises OutputMismatchError, saying the differences, where the output came from others.
+    """
+    from vidalign.store.features import read_features_attributes
+
+    if not os.path.lexists(item.output):
+        return None
+    with in_the_way():
+        found = read_features_attributes(item.output)
+    wanted: dict[str, object] = {
+        "backbone": extraction.card.name,
+        "weights_sha256": extraction.weights_sha256,
+        "precision": extraction.place.precision,
+        "dtype": extraction.dtype,
+    }
+    if item.source.is_file():
+        wanted["video_size"] = item.source.stat().st_size
+    differences = [
+        f"{key}: {found[key]} / {value}"
+        for key, value in wanted.items()
+        if found[key] is not None and found[key] != value
+    ]
+    if found["recipe"] is not None:
+        differences += [f"recipe {line}" for line in found["recipe"].differences(extraction.resolved_recipe)]
+    if differences:
+        raise OutputMismatchError(
+            f"{item.output} was made otherwise (there / now: {'; '.join(differences)})", hint=WAY_OUT
+        )
+    return found
