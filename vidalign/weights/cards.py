@@ -14,7 +14,7 @@ from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFi
 from vidalign.weights.card_text import card_text, check_name, parse_card, parse_cards
 from vidalign.weights.hub import PREFIX, hub_card, is_name
 from vidalign.weights.hub_card import CONFIG, card_of_folder
-from vidalign.weights.plugins import card_files, faults
+from vidalign.weights.plugins import BUILT_IN, card_files, faults
 
 __all__ = [
     "BACKBONE_FOLDER",
@@ -147,9 +147,10 @@ def _cards_of(stem: str) -> tuple[ModelCard, ...]:
 @cache
 def _parsed(stem: str, package: str, text: str) -> tuple[ModelCard, ...]:
     """The cards of a package's file of that name, which must be theirs."""
-    cards = parse_cards(text, where=f"card {stem}")
+    where = f"card {stem}" if package == BUILT_IN.package else f"card {stem} of {package}"
+    cards = parse_cards(text, where=where)
     if cards[0].name.partition("@")[0] != stem:
-        raise ConfigError(f"card {stem}: its name is {cards[0].name!r}")
+        raise ConfigError(f"{where}: its name is {cards[0].name!r}")
     return tuple(replace(card, package=package) for card in cards)
 
 
