@@ -132,6 +132,10 @@ def test_each_has_a_place_of_its_own_and_a_row() -> None:
     assert "sha256 begins with dcd952c6" in description(cards[1])
     assert record(cards[1])["files"][0]["published_sha256_prefix"] == "dcd952c6"
     assert "format only: " in description(cards[2])
+    assert "other checkpoints: tsp-r3d-18@tac_on_activitynet, tsp-r3d-18@tac_on_kinetics" in description(
+        cards[0]
+    )
+    assert "other checkpoints" not in description(cards[2])
 
 
 def prefixed(checkpoint: Path, prefix: str):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vidalign.errors import ModelError
+from vidalign.errors import ConfigError, ModelError
 from vidalign.weights import plugins
 from vidalign.weights.cache import locate
 from vidalign.weights.cards import card_names, get_card
@@ -113,6 +113,18 @@ def test_a_plugin_whose_cards_are_not_there_is_left_out(install: Install, tmp_pa
     assert "own-bare" not in card_names()
     (fault,) = faults()
     assert fault.startswith("the backbone plugin 'plug_bare' (plug_bare:PLUGIN) cannot be loaded: ")
+
+
+def test_a_plugin_s_faulty_card_is_named_with_its_package(install: Install, tmp_path: Path) -> None:
+    install("plug_card", "own-odd")
+    file = tmp_path / "site0" / "plug_card" / "cards" / "own-odd.yaml"
+    file.write_text(file.read_text().replace("name: own-odd", "name: other"))
+    with pytest.raises(ConfigError, match="card own-odd of plug_card: its name is 'other'"):
+        get_card("own-odd")
+    file.write_text(file.read_text() + "colour: red\n")
+    with pytest.raises(ConfigError, match="card own-odd of plug_card: unknown key 'colour'"):
+        get_card("own-odd")
+    assert get_card("mini").name == "mini"
 
 
 @pytest.mark.parametrize("reference", ["no_such_module_here:Net", "json:Net", "json:"])

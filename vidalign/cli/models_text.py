@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidalign.weights.cache import how_to_get, lies_beside, missing_roles, owner, read_pins, stored_path
-from vidalign.weights.cards import CardFile, ModelCard
+from vidalign.weights.cards import CardFile, ModelCard, siblings
 from vidalign.weights.defaults import default_model
 
 _HEAD = ("model", "for", "installed", "size", "licence", "knows")
@@ -61,6 +61,8 @@ def description(card: ModelCard) -> str:
     if card.format_only:
         lines.append(f"  {_FORMAT_ONLY}")
     lines += [f"  note: {note}" for note in card.notes]
+    if others := siblings(card):
+        lines.append(f"  other checkpoints: {', '.join(other.name for other in others)}")
     lines += [f"  {_file_line(card, entry)}" for entry in card.files]
     if missing_roles(card) and not any(entry.bundled for entry in card.files):
         lines.append(f"  to install: {how_to_get(card)}")
