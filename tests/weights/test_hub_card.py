@@ -130,7 +130,7 @@ def test_clips_have_the_frames_of_a_video_model(tmp_path: Path) -> None:
     assert (recipe.frames, recipe.fps, recipe.stride, recipe.tail) == (16, 8, 1, "repeat")
     assert xclip.backbone is not None
     eight = Recipe.from_json(recipe.to_json().replace('"frames":16', '"frames":8'))
-    with pytest.raises(ConfigError, match="frames is 8, but .* takes 16 only"):
+    with pytest.raises(ConfigError, match=r"frames is 8, but .* takes 16 only"):
         check_recipe(xclip.backbone, eight, "xclip")
     jepa = get_card(str(folder(tmp_path / "jepa", {"model_type": "vjepa2", "frames_per_clip": 16})))
     recipe = recipe_of(jepa)
@@ -177,7 +177,7 @@ def test_other_kinds_are_refused_with_those_that_are_supported(tmp_path: Path) -
     with pytest.raises(ModelError, match="hf:other is of the kind 'bert', which is not supported") as caught:
         get_card(str(folder(tmp_path / "other", {"model_type": "bert"})))
     assert caught.value.hint.startswith("supported: CLIP (clip), SigLIP (siglip), SigLIP 2 (siglip2), X-CLIP")
-    with pytest.raises(ModelError, match="of no kind that its config.json names"):
+    with pytest.raises(ModelError, match=r"of no kind that its config.json names"):
         get_card(str(folder(tmp_path / "none", {})))
 
 

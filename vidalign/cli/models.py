@@ -85,7 +85,7 @@ def fetch(names: tuple[str, ...], overwrite: bool, as_json: bool, talk: Talk) ->
     from vidalign.weights.cards import get_card
     from vidalign.weights.hub import is_name
 
-    wanted = [name if is_name(name) else get_card(name).name for name in names]
+    wanted = [name if is_name(name) else get_card(name).reference for name in names]
     failed = 0
     for name in wanted:
         try:

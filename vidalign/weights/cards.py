@@ -90,10 +90,8 @@ def get_card(name: str) -> ModelCard:
             f"there is no folder {path}", hint=f"models of the hub are called {PREFIX}OWNER/NAME"
         )
     if "/" in name or os.sep in name:
-        hint = (
-            f"check the path; a model of the hub is called {PREFIX}{name}" if is_name(PREFIX + name) else ""
-        )
-        raise ModelError(f"there is no model folder {name}", hint=hint or "check the path")
+        hint = f"; on the hub it would be {PREFIX}{name}" if is_name(PREFIX + name) else ""
+        raise ModelError(f"there is no model folder {name}", hint=f"check the path{hint}")
     stem, _, checkpoint = name.partition("@")
     if stem in card_files():
         theirs = ", ".join(card.name for card in _cards_of(stem))
