@@ -83,6 +83,8 @@ def check_features(features: Features, aligner: Aligner) -> None:
         )
     if not np.isfinite(vectors).all():
         raise DataError("the features hold NaN or infinity", hint="extract them again")
+    if features.pooling is not None:
+        raise DataError("the features are of the video as a whole", hint="extract them without --gvf")
     needed = (
         f"{aligner.card.name} needs {spec.backbone} features of layer {spec.layer} by recipe {spec.recipe}"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidalign._version import __version__
 from vidalign.batch.extraction import Dtype, Extraction
+from vidalign.batch.pooling import pool
 from vidalign.batch.prefetch import prefetch
 from vidalign.errors import VidalignError, VideoError
 from vidalign.types import Features, Recipe
@@ -129,9 +130,12 @@ class _Part:
         if not self._times:
             raise _no_clip(self._video, reader, self.recipe)
         extraction = self._extraction
+        rows, times = np.concatenate(self._rows), self._times
+        if extraction.gvf is not None:
+            rows, times = pool(rows, times, extraction.gvf)
         return Features(
-            features=_as_dtype(np.concatenate(self._rows), extraction.dtype, self._video),
-            times=np.array(self._times, dtype=np.float64),
+            features=_as_dtype(rows, extraction.dtype, self._video),
+            times=np.array(times, dtype=np.float64),
             backbone=extraction.card.name,
             recipe=self.recipe,
             weights_sha256=extraction.weights_sha256,
@@ -144,6 +148,7 @@ class _Part:
             video_start=reader.info.video_start,
             truncated=reader.truncated,
             decoded_until=reader.decoded_until,
+            pooling=extraction.gvf,
             vidalign_version=__version__,
         )
 

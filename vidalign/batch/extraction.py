@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vidalign.backbones.spec import backbone_spec, check_extra, check_recipe
 from vidalign.batch.device import Place, choose_place
+from vidalign.batch.pooling import Pooling
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, weights_sha256
 from vidalign.weights.cards import ModelCard, backbone_of, get_card
@@ -26,7 +27,8 @@ Dtype = Literal["float16", "float32"]
 class Extraction:
     """How features are made: `backbone` is the name of a model or the path of a model folder.
 
-    `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says.
+    `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says. With `gvf` a
+    video has one row, all its clips pooled.
     """
 
     backbone: str
@@ -35,6 +37,7 @@ class Extraction:
     device: str = "auto"
     dtype: Dtype = "float16"
     reader: str = "auto"
+    gvf: Pooling | None = None
 
     @cached_property
     def card(self) -> ModelCard:

@@ -35,6 +35,8 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
         for key, value in wanted.items()
         if found[key] is not None and found[key] != value
     ]
+    if found["pooling"] != extraction.gvf:
+        differences.append(f"gvf: {found['pooling'] or 'none'} / {extraction.gvf or 'none'}")
     if found["recipe"] is not None:
         differences += [f"recipe {line}" for line in found["recipe"].differences(extraction.resolved_recipe)]
     if differences:

@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number format of the features in the file.",
 )
+@click.option(
+    "--gvf",
+    type=click.Choice(["max", "avg"]),
+    help="One row a video, all its clips pooled over time: the global feature that TSP is trained with.",
+)
 @device_option
 @reader_option
 @root_option
@@ -76,6 +81,7 @@ def extract(
     recipe: str | None,
     weights: Path | None,
     dtype: Literal["float16", "float32"],
+    gvf: Literal["max", "avg"] | None,
     device: str,
     reader: str,
     root: Path | None,
@@ -99,7 +105,7 @@ def extract(
     if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
     listed = _listed(sources)
-    extractions = [Extraction(name, recipe, weights, device, dtype, reader) for name in names]
+    extractions = [Extraction(name, recipe, weights, device, dtype, reader, gvf) for name in names]
     plan = [
         Planned(extraction, _items(sources, listed, place, root))
         for extraction, place in zip(extractions, _folders(folder, extractions), strict=True)

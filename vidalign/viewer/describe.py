@@ -55,6 +55,10 @@ def describe_features(features: Features) -> list[str]:
             f"{recipe.crop_size} pixels square, layer {recipe.layer}, tail {recipe.tail}"
         )
     lines.append(f"  read with {_said(features.reader)}, video length {_length(features.duration)}")
+    if features.pooling is not None:
+        lines.append(
+            f"  the {features.pooling} over all clips of the video, as a global feature for training"
+        )
     if features.truncated:
         lines.append(f"  the video breaks off at {_length(features.decoded_until)}")
     return lines
