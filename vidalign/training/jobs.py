@@ -97,6 +97,7 @@ class JobClass(Protocol):
 
 
 TASKS: dict[str, str] = {
+    "action": "vidalign.training.tasks.action:ActionJob",
     "backbone": "vidalign.training.tasks.backbone:BackboneJob",
     "tan": "vidalign.training.tasks.tan:TanJob",
     "tsp": "vidalign.training.tasks.tsp:TspJob",
