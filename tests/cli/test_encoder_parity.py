@@ -2,6 +2,8 @@
 
 The weights are a file in the published form, filled by the rule of the golden values. The plain side decodes
 with PyAV, scales with torch and calls the network; it shares no line with the program's reading of videos.
+Clips and kernels lie in memory as the program lays them, channels last: another layout sums in another order,
+and the rule makes of TAM's kernels switches that amplify the last bits of float32 beyond what is compared.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 import vidalign
-from tests.fill_rule import Rule, fill_shapes, filled_b, read_keys
+from tests.fill_rule import fill_shapes, filled_b, read_keys
 from tests.tiny import Run
 from vidalign.backbones.i3d import I3D
 from vidalign.backbones.s3d_kinetics import S3DKinetics
@@ -96,8 +98,12 @@ class Strided:
 
 
 def dense_three(pictures: Shown) -> Tensor:
-    """One clip (1, 3, 3, N, H, W) of every eighth picture from the first on: left, middle, right."""
-    clip = torch.stack([tanet_picture(pictures[8 * k][1]) for k in range(8)], dim=1)
+    """One clip (1, 3, 3, N, H, W), left, middle and right, of every eighth picture.
+
+    A single view begins in the middle of the places where 64 pictures fit.
+    """
+    begin = (len(pictures) - 64 + 1) // 2
+    clip = torch.stack([tanet_picture(pictures[begin + 8 * k][1]) for k in range(8)], dim=1)
     return torch.stack([clip[..., left : left + 256] for left in (0, 99, 199)])[None]
 
 
@@ -115,16 +121,17 @@ class Encoder:
     changes: dict[str, Any]
     published: Callable[[Weights], Any] = field(default=dict)
     recipe: str = ""
-    rule: Rule = filled_b
 
 
-def made(build: Callable[..., nn.Module], **config: Any) -> Callable[[Weights], nn.Module]:
+def made(
+    build: Callable[..., nn.Module], layout: torch.memory_format = torch.channels_last_3d, **config: Any
+) -> Callable[[Weights], nn.Module]:
     """The network of that class, made when it is asked for."""
 
     def load(state: Weights) -> nn.Module:
         network = build(**config)
         network.load_state_dict(dict(state), strict=True)
-        return network.eval()
+        return network.eval().to(memory_format=layout)
 
     return load
 
@@ -154,18 +161,12 @@ def tsp(name: str, starts: tuple[float, ...], **config: Any) -> Encoder:
     )
 
 
-def softened(name: str, shape: tuple[int, ...], *, integer: bool = False) -> Tensor:
-    """The rule, but for the last layer of TAM's kernels, which with it are switches that amplify rounding."""
-    tensor = filled_b(name, shape, integer=integer)
-    return tensor / 1000 if name.endswith(".G.3.weight") else tensor
-
-
 def tanet(frames: int, clips: Callable[[Shown], Tensor], recipe: str, **changes: Any) -> Encoder:
     def network(state: Weights) -> nn.Module:
-        return made(TANet, frames=frames)(our_names(state))
+        return made(TANet, torch.channels_last, frames=frames)(our_names(state))
 
     keys = f"tanet_r50_{frames}f"
-    return Encoder(f"tanet-r50-{frames}f", keys, network, clips, changes, training_file, recipe, softened)
+    return Encoder(f"tanet-r50-{frames}f", keys, network, clips, changes, training_file, recipe)
 
 
 SHORT = {"frames": 16, "stride": 175}
@@ -199,7 +200,7 @@ def weights(
 ) -> Iterator[tuple[Encoder, Weights, Path]]:
     """An encoder, its state dict under the published names, and the file that holds it."""
     encoder: Encoder = request.param
-    state = fill_shapes(read_keys(golden / f"{encoder.keys}.keys.txt"), encoder.rule)
+    state = fill_shapes(read_keys(golden / f"{encoder.keys}.keys.txt"), filled_b)
     path = tmp_path / "published.pth"
     torch.save(encoder.published(state), path)
     yield encoder, state, path
@@ -221,10 +222,10 @@ def test_features_are_those_of_a_plain_evaluation(
     code, _, err = cli(*command, "--recipe", tmp_path / "sparse.yaml", "--dtype", "float32")
     assert code == 0, err
     found = vidalign.load_features(tmp_path / Path(VIDEO).with_suffix(".h5").name)
-    network = encoder.network(state)
+    network, clips = encoder.network(state), encoder.clips(pictures)
     with torch.inference_mode():
-        rows = [network(views)["features"].mean(dim=0) for views in encoder.clips(pictures)]
-    expected = torch.stack(rows).numpy()
+        vectors = network(clips.flatten(0, 1).contiguous(memory_format=torch.channels_last_3d))["features"]
+    expected = vectors.unflatten(0, clips.shape[:2]).mean(dim=1).numpy()
     assert found.features.shape == expected.shape
     if isinstance(encoder.clips, Strided):
         assert found.times[:, 0].tolist() == list(encoder.clips.starts)
