@@ -13,7 +13,8 @@ import torch
 from tests.model_folders import backbone_folder
 from tests.tiny import draw_video, made_features
 from vidalign.backbones.registry import load_backbone
-from vidalign.batch.extract import Extraction, extract_features
+from vidalign.batch.encoding import extract_features
+from vidalign.batch.extraction import Extraction
 from vidalign.errors import ConfigError
 from vidalign.store.features import write_features
 from vidalign.training.config import Configuration, read_config
