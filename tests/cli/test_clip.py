@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from transformers.models.clip.modeling_clip import CLIPModel
 
 import vidalign
 from tests.hf_models import clip_folder
+from tests.hub import Hub
 from tests.tiny import draw_video
 from vidalign.cli.main import main
+from vidalign.weights import cards
+from vidalign.weights.cards import ModelCard, card_text, get_card, parse_card
 
 SAID = "1\n00:00:00,500 --> 00:00:01,500\nput the egg in\n\n2\n00:00:02,000 --> 00:00:03,000\nwhisk it\n"
 
@@ -138,6 +142,51 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
         with pytest.raises(SystemExit, match="2"):
             main(["models", "fetch", name])
         assert "VIDALIGN_OFFLINE forbids downloads" in capsys.readouterr().err
+
+
+def small_card(clip: Path) -> ModelCard:
+    """clip-vit-b32 with the networks of the tiny folder."""
+    card, small = get_card("clip-vit-b32"), get_card(str(clip))
+    assert card.backbone is not None and small.backbone is not None
+    recipe = replace(card.backbone.recipe, size=32, crop_size=32)
+    spec = replace(card.backbone, config=small.backbone.config, layers=small.backbone.layers)
+    return replace(card, backbone=replace(spec, recipe=recipe, recipes=(recipe,)))
+
+
+def test_real_footage_in_three_commands(
+    clip: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card, named = small_card(clip), cards._named
+    monkeypatch.setattr(cards, "_named", lambda name: card if name == card.name else named(name))
+    monkeypatch.setenv("VIDALIGN_CACHE", str(tmp_path / "cache"))
+    hub = Hub(clip, "openai/clip-vit-base-patch32")
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    try:
+        assert main(["models", "fetch", "clip-vit-b32"]) == 0
+    finally:
+        hub.close()
+    kept = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+    assert kept == ["backbone.safetensors", "tokenizer.json"]
+    monkeypatch.setenv("VIDALIGN_OFFLINE", "1")
+    line = ["align", str(videos / "a.mp4"), str(videos / "a.srt"), "--model", "clip-vit-b32"]
+    assert main([*line, "-o", str(tmp_path / "a.json")]) == 0
+    made = vidalign.load_alignment(tmp_path / "a.json")
+    assert main([*line[:-1], str(clip), "-o", str(tmp_path / "same.json")]) == 0
+    same = vidalign.load_alignment(tmp_path / "same.json")
+    assert made.model == "clip-vit-b32" and made.similarity is not None and same.similarity is not None
+    np.testing.assert_array_equal(made.similarity, same.similarity)
+    assert main(["models", "verify", "clip-vit-b32"]) == 0
+    assert "clip-vit-b32 tokenizer is as it came" in capsys.readouterr().err
+
+
+def test_a_card_made_of_a_folder_is_written_and_read(clip: Path) -> None:
+    card = get_card(str(clip))
+    read = parse_card(card_text(card))
+    assert (read.backbone, read.aligner, read.name) == (card.backbone, card.aligner, "hf:tiny-clip")
 
 
 WITHOUT = """

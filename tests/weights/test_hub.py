@@ -4,73 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hf_models import clip_folder
+from tests.hub import Hub
 from vidalign.errors import MissingModelError, ModelError
 from vidalign.weights import hub
 from vidalign.weights.cache import file_sha256, locate, missing_roles
 from vidalign.weights.cards import backbone_of, get_card
 from vidalign.weights.verify import verify_model
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAME = "hf:someone/tiny-clip"
-
-
-class Hub:
-    """Serves the files of a folder as the model someone/tiny-clip; `asked` are the paths of all requests."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.asked = folder, list[str]()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def answer(self, *, body: bool) -> None:
-                hub.asked.append(self.path)
-                found, error = hub.find(self.path)
-                self.send_response(200 if found is not None else 404)
-                self.send_header("X-Repo-Commit", COMMIT)
-                if found is None:
-                    self.send_header("X-Error-Code", error)
-                    self.send_header("Content-Length", "0")
-                else:
-                    self.send_header("Content-Length", str(len(found)))
-                    self.send_header("ETag", f'"{hashlib.sha256(found).hexdigest()}"')
-                self.end_headers()
-                if body and found is not None:
-                    self.wfile.write(found)
-
-            def do_HEAD(self) -> None:
-                self.answer(body=False)
-
-            def do_GET(self) -> None:
-                self.answer(body=True)
-
-        return Handler
-
-    def find(self, path: str) -> tuple[bytes | None, str]:
-        start, _, name = path.partition("/resolve/")
-        if start != "/someone/tiny-clip":
-            return None, "RepoNotFound"
-        revision, _, name = name.partition("/")
-        if revision not in ("main", COMMIT):
-            return None, "RevisionNotFound"
-        file = self.folder / name
-        return (file.read_bytes(), "") if file.is_file() else (None, "EntryNotFound")
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +37,7 @@ def remote(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", found.url)
     yield found
-    found.server.shutdown()
-    found.server.server_close()
+    found.close()
 
 
 def test_a_model_comes_whole_and_only_once(remote: Hub, served: Path) -> None:
@@ -141,6 +88,12 @@ def test_offline_is_respected_and_told(variable: str, remote: Hub, monkeypatch: 
     with pytest.raises(MissingModelError, match=f"{variable} forbids downloads"):
         list(hub.fetch(NAME))
     assert remote.asked == []
+    monkeypatch.delenv(variable)
+    list(hub.fetch(NAME))
+    asked = len(remote.asked)
+    monkeypatch.setenv(variable, "1")
+    assert list(hub.fetch(NAME)) == [], "it is here, whole"
+    assert len(remote.asked) == asked and not missing_roles(get_card(NAME))
 
 
 def test_a_wrong_name_is_told(remote: Hub) -> None:

@@ -17,8 +17,8 @@ from vidalign.weights.cache import (
     stored_path,
 )
 from vidalign.weights.cards import CardFile, ModelCard
-from vidalign.weights.download import Downloaded, Progress, Wanted, download, offline
-from vidalign.weights.hub import at_endpoint
+from vidalign.weights.download import Downloaded, Progress, Wanted, download
+from vidalign.weights.hub import at_endpoint, forbidden_by, is_on_hub
 from vidalign.weights.hub import fetch as hub_fetch
 
 
@@ -40,8 +40,8 @@ def fetch_model(
         here = stored_path(held, origin.role).is_file()
         if lies_beside(held, origin) or (here and not overwrite):
             continue
-        if offline():
-            raise _offline(card)
+        if variable := forbidden_by(of_hub=any(is_on_hub(source) for source in origin.sources)):
+            raise _offline(card, variable)
         if origin.role in ("backbone", "aligner"):
             checks.shapes(held, origin.role)  # a package that is missing is told before the download
         try:
@@ -78,10 +78,10 @@ def _fetch_file(
         got.path.unlink(missing_ok=True)
 
 
-def _offline(card: ModelCard) -> MissingModelError:
+def _offline(card: ModelCard, variable: str) -> MissingModelError:
     told = missing_model(card)
     return MissingModelError(
-        f"{told.message}, and VIDALIGN_OFFLINE forbids downloads",
+        f"{told.message}, and {variable} forbids downloads",
         hint=f"on a connected machine: `vidalign models fetch {card.name}`, then copy its cache folder here; "
         + how_to_get(card, download=False),
     )

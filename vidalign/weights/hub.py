@@ -6,9 +6,11 @@ Nothing is downloaded but by `fetch`. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,12 @@ def endpoint() -> str:
 
 def at_endpoint(source: str) -> str:
     """A card's source on the hub, at the mirror that `HF_ENDPOINT` names."""
-    return endpoint() + source.removeprefix(HOME) if source.startswith(f"{HOME}/") else source
+    return endpoint() + source.removeprefix(HOME) if is_on_hub(source) else source
+
+
+def is_on_hub(source: str) -> bool:
+    """Whether a card's source is a file of the hub."""
+    return source.startswith(f"{HOME}/")
 
 
 def cache_folder() -> Path:
@@ -46,10 +53,10 @@ def cache_folder() -> Path:
     return (Path(home) if home else base / "huggingface").expanduser() / "hub"
 
 
-def forbidden_by() -> str | None:
-    """The variable that forbids downloads, if one does."""
-    if offline():
-        return "VIDALIGN_OFFLINE"
+def forbidden_by(*, of_hub: bool = True) -> str | None:
+    """The variable that forbids downloads (from the hub), if one does."""
+    if offline() or not of_hub:
+        return "VIDALIGN_OFFLINE" if offline() else None
     value = os.environ.get("HF_HUB_OFFLINE", "").strip().upper()
     return "HF_HUB_OFFLINE" if value in ("1", "ON", "YES", "TRUE") else None
 
@@ -98,11 +105,20 @@ def fetch(name: str, *, overwrite: bool = False, progress: Progress | None = Non
     """
     repo, revision = _parsed(name)
     if variable := forbidden_by():
+        if _is_whole(name):
+            return
         raise MissingModelError(
             f"model {name!r} is not complete on this machine, and {variable} forbids downloads",
             hint=f"on a connected machine: `vidalign models fetch {name}`, then copy {cache_folder()} here",
         )
     get = _Getter(name, repo, revision, overwrite, progress)
+    with _quiet():
+        _get_all(get, name, repo)
+    yield from get.came
+
+
+def _get_all(get: _Getter, name: str, repo: str) -> None:
+    """Every file that a model of its kind has, the weights last."""
     config = get(CONFIG)
     if config is None:
         raise ModelError(f"{HOME}/{repo} has no {CONFIG}", hint="give a model in the format of transformers")
@@ -114,7 +130,27 @@ def fetch(name: str, *, overwrite: bool = False, progress: Progress | None = Non
         if found.name == "vocab.json" and get("merges.txt") is None:
             raise ModelError(f"{HOME}/{repo} has a vocab.json, but no merges.txt")
     get.first(WEIGHTS, "weights in one file")
-    yield from get.came
+
+
+def _is_whole(name: str) -> bool:
+    """Whether all files of a model are on this machine."""
+    try:
+        card = hub_card(name)
+    except MissingModelError:
+        return False
+    return card.folder is not None and all((card.folder / entry.name).is_file() for entry in card.files)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the hub's own words about every attempt; the last error is told."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Getter:
@@ -124,7 +160,7 @@ class _Getter:
         self, name: str, repo: str, revision: str, overwrite: bool, progress: Progress | None
     ) -> None:
         try:
-            import huggingface_hub
+            import huggingface_hub.errors
         except ModuleNotFoundError:
             raise MissingExtraError(
                 "models of the hub need the package huggingface_hub", hint="pip install 'vidalign[clip]'"
