@@ -3,8 +3,8 @@
 `read` takes no network: frames given to networks per CPU second (user + system of all threads) by one pass
 for both recipes, over those of a pass for one (the mean of either alone). A frame counts once for each recipe
 that samples it. Goal: not below 1, for one pass must serve the second at less than the cost of the first.
-Frames of the stream decoded per CPU second are printed too: they stay the same where both sample the same
-frames and scale alike; else more frames are converted, or scaled twice, in the same pass.
+Printed too: frames decoded and converted to RGB per CPU second, and all frames of the stream. The last stay
+the same where both recipes sample the same frames and scale alike; else more of them are converted.
 
 `whole` is end to end with a network, the bundled one twice by different recipes: CPU time of two runs over
 that of one run for both.
@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from vidalign.batch.extraction import Extraction
 from vidalign.types import Recipe
 from vidalign.video.clips import cut_many
 from vidalign.video.open import open_video
+from vidalign.video.protocol import Shot, Wanted
 from vidalign.weights.recipes import get_recipe
 
 GOAL = 1.0
@@ -45,16 +46,28 @@ def spent(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def read(video: Path, recipes: Sequence[Recipe]) -> list[int]:
-    """Different pictures given to each recipe's network, in one pass."""
-    given = [0] * len(recipes)
-    last: dict[int, set[int]] = {}
+def read(video: Path, recipes: Sequence[Recipe]) -> None:
     with open_video(video, "pyav") as reader:
-        for number, clip in cut_many(reader, recipes):
-            pictures = {id(picture) for view in clip.frames for picture in view}
-            given[number] += len(pictures - last.get(number, set()))
-            last[number] = pictures
-    return given
+        for _ in cut_many(reader, recipes):
+            pass
+
+
+def converted(video: Path, recipes: Sequence[Recipe]) -> int:
+    """Frames that one pass for these recipes converts to RGB."""
+    count = 0
+    with open_video(video, "pyav") as reader:
+        once = reader.pictures
+
+        def counted(wanted: Wanted) -> Iterator[Shot]:
+            nonlocal count
+            for shot in once(wanted):
+                count += bool(shot.pixels)
+                yield shot
+
+        reader.pictures = counted  # type: ignore[method-assign]
+        for _ in cut_many(reader, recipes):
+            pass
+    return count
 
 
 def least(ways: Sequence[Callable[[], object]], rounds: int) -> list[float]:
@@ -63,14 +76,15 @@ def least(ways: Sequence[Callable[[], object]], rounds: int) -> list[float]:
 
 
 def compare_reading(name: str, video: Path, recipes: Sequence[Recipe], rounds: int) -> float:
-    frames = [read(video, [recipe])[0] for recipe in recipes]
+    frames, all_of_them = [converted(video, [recipe]) for recipe in recipes], converted(video, recipes)
     ways = [partial(read, video, [recipe]) for recipe in recipes]
     *alone, together = least([*ways, partial(read, video, recipes)], rounds)
     one = float(np.mean([n / cpu for n, cpu in zip(frames, alone, strict=True)]))
     both, decoded = sum(frames) / together, (1 / together) / np.mean([1 / cpu for cpu in alone])
     print(
         f"read, {name}: {both:.0f} frames/s given by one pass for both, {one:.0f} by a pass for one: "
-        f"ratio {both / one:.2f}; frames of the stream decoded per second: ratio {decoded:.2f}"
+        f"ratio {both / one:.2f}; frames converted per second: ratio {all_of_them / together / one:.2f}; "
+        f"all frames of the stream: {decoded:.2f}"
     )
     return both / one
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import vidalign
@@ -14,6 +16,7 @@ from tests.tiny import Run, write_vtt
 from vidalign.errors import DataError
 from vidalign.store.features import read_features
 from vidalign.training.product import feature_source
+from vidalign.video import open as opening
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +141,32 @@ def test_nothing_is_added_to_a_folder(tan: Path, cli: Run) -> None:
     assert (code, "nothing can be added to it" in err) == (2, True)
     code, _, err = cli("models", "fetch", tan)
     assert (code, "all files are here already" in err) == (0, True)
+
+
+def test_two_backbones_read_a_video_once(
+    s3d: Path, clip_file: Path, cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    once = opening.open_video
+
+    def noted(path: Path, *args: Any, **how: Any) -> Any:
+        opened.append(path)
+        return once(path, *args, **how)
+
+    monkeypatch.setattr(opening, "open_video", noted)
+    both = ("--backbone", s3d, "--backbone", "mini")
+    code, out, err = cli("extract", clip_file, "-o", tmp_path / "out", *both)
+    assert (code, len(opened)) == (0, 1)
+    made = [tmp_path / "out" / name / "clip.h5" for name in ("own-s3d", "mini")]
+    assert out.splitlines() == [str(path) for path in made]
+    assert "2 items: 2 done" in err
+    for path, backbone in zip(made, (str(s3d), "mini"), strict=True):
+        alone = vidalign.extract(clip_file, backbone=backbone)
+        together = vidalign.load_features(path)
+        assert np.array_equal(together.features, alone.features)
+        assert together.backbone == path.parent.name
+    made[0].unlink()
+    opened.clear()
+    code, _, err = cli("extract", clip_file, "-o", tmp_path / "out", *both)
+    assert (code, len(opened), made[0].exists()) == (0, 1, True)
+    assert "2 items: 1 done, 1 already done" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,10 +128,36 @@ def test_features_in_words() -> None:
     lines = describe_features(FEATURES)
     assert lines[0] == "features of a.mp4"
     assert "2 clips of 3 numbers (float16), from 0:00 to 0:02" in lines[1]
-    assert "8 frames at 8 a second" in lines[3]
+    assert lines[3] == (
+        "  a clip: 8 frames at 8 a second, one every 1 s, 64 pixels square, tail drop, layer mixed_5c"
+    )
     assert not any("breaks off" in line for line in lines)
     broken = describe_features(replace(FEATURES, truncated=True, decoded_until=1.25))
     assert broken[-1] == "  the video breaks off at 1.25 s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"fps": "native", "step": 4, "stride": 16, "stride_unit": "frames"},
+            "a clip: 8 frames of the stream, one of 4 taken, one every 16 frames, "
+            "64 pixels square, tail drop",
+        ),
+        (
+            {"sampling": "dense", "views": 10, "crop": "three"},
+            "one row a video: the mean of 10 dense clips of 8 frames at 8 a second, "
+            "64 pixels square, three crops",
+        ),
+        (
+            {"size": (128, 171), "resize": "exact", "crop": "none"},
+            "a clip: 8 frames at 8 a second, one every 1 s, 171x128 pixels, tail drop",
+        ),
+    ],
+)
+def test_recipes_in_words(changes: dict[str, Any], said: str) -> None:
+    lines = describe_features(replace(FEATURES, recipe=replace(RECIPE, **changes)))
+    assert lines[3] == f"  {said}, layer mixed_5c"
 
 
 def test_features_of_which_nothing_is_known() -> None:

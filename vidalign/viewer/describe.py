@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from vidalign.store.jsonfile import value
-from vidalign.types import Alignment, Features, Sentence
+from vidalign.types import Alignment, Features, Recipe, Sentence
 from vidalign.viewer.heatmap import clock, heat_map, time_axis
 
 HEIGHT = 24
@@ -39,6 +39,22 @@ def features_values(features: Features) -> dict[str, Any]:
     }
 
 
+def _clip(recipe: Recipe) -> str:
+    """What a clip is and how clips follow one another, in words."""
+    rate = "of the stream" if recipe.fps == "native" else f"at {recipe.fps:g} a second"
+    step = f", one of {recipe.step} taken" if recipe.step > 1 else ""
+    frames = f"{recipe.frames} frames {rate}{step}"
+    shape = recipe.frame_shape
+    seen = "in their own shape" if shape is None else f"{shape[0]} pixels square"
+    if shape is not None and shape[0] != shape[1]:
+        seen = f"{shape[1]}x{shape[0]} pixels"
+    seen += f", {recipe.crop} crops" if recipe.row_views > recipe.views else ""
+    if recipe.sampling != "stride":
+        return f"one row a video: the mean of {recipe.views} {recipe.sampling} clips of {frames}, {seen}"
+    unit = "s" if recipe.stride_unit == "seconds" else "frames"
+    return f"a clip: {frames}, one every {recipe.stride:g} {unit}, {seen}, tail {recipe.tail}"
+
+
 def describe_features(features: Features) -> list[str]:
     """Lines for people."""
     values = features_values(features)
@@ -50,10 +66,7 @@ def describe_features(features: Features) -> list[str]:
         f"precision {_said(features.precision)}",
     ]
     if recipe is not None:
-        lines.append(
-            f"  a clip: {recipe.frames} frames at {recipe.fps:g} a second, one every {recipe.stride:g} s, "
-            f"{recipe.crop_size} pixels square, layer {recipe.layer}, tail {recipe.tail}"
-        )
+        lines.append(f"  {_clip(recipe)}, layer {recipe.layer}")
     lines.append(f"  read with {_said(features.reader)}, video length {_length(features.duration)}")
     if features.pooling is not None:
         lines.append(
