@@ -20,7 +20,9 @@ from vidalign.weights.cards import get_card
 CARDS = {
     "i3d-rgb": ("i3d-rgb@kinetics", 3, 400),
     "i3d-rgb@charades": ("i3d-rgb@charades", 3, 157),
+    "i3d-rgb@hassony2": ("i3d-rgb@hassony2", 3, 400),
     "i3d-flow": ("i3d-flow@kinetics", 2, 400),
+    "i3d-flow@hassony2": ("i3d-flow@hassony2", 2, 400),
     "i3d-flow@charades": ("i3d-flow@charades", 2, 157),
     "s3d-kinetics": ("s3d-kinetics", 3, 400),
 }
@@ -32,6 +34,7 @@ def test_cards_make_the_networks_they_name(name: str) -> None:
     card = get_card(name)
     shapes = state_shapes(backbone_spec(card))
     assert card.name == full
+    assert card.format_only == name.endswith("hassony2")
     assert {shape[1] for shape in shapes.values() if shape[2:] in ((7, 7, 7), (1, 7, 7))} == {channels}
     assert backbone_spec(card).layers == {"features": 1024, "logits": classes}
     assert all(recipe.range == "-1-1" for recipe in backbone_spec(card).recipes)
@@ -79,3 +82,17 @@ def test_extract_with_the_flow_stream_says_what_it_needs(
     assert "load_backbone" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_of_hassony2_s_is_added_under_our_names(
+    cli: Run,  # noqa: F811
+    flow_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIDALIGN_CACHE", str(tmp_path / "cache"))
+    code, _, err = cli("models", "add", "i3d-flow@hassony2", str(flow_weights))
+    assert code == 0, err
+    added = vidalign.load_backbone("i3d-flow@hassony2").network.state_dict()
+    given = torch.load(flow_weights, weights_only=True)
+    assert all(torch.equal(added[hassony2_names()[name]], tensor) for name, tensor in given.items())

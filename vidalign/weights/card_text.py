@@ -22,7 +22,7 @@ _Spec = TypeVar("_Spec", bound="DataclassInstance")
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _NAME = re.compile(f"(?:hf:(?:{_PLAIN}/)?)?{_PLAIN}(?:@{_PLAIN})?")
 _PREFIX = re.compile("[0-9a-f]{8,64}")
-_CHECKPOINT = ("summary", "knows", "notes", "files", "config", "layers", "recipe")
+_CHECKPOINT = ("summary", "knows", "notes", "files", "config", "layers", "recipe", "format_only")
 """What a checkpoint says beside its card; its notes, config and layers come on top of the card's."""
 
 
@@ -105,7 +105,7 @@ def _merged(values: Mapping[str, Any], name: str, given: Any, where: str) -> dic
         parts = (_mapping(part.get(key, {}), f"{where}: {key}") for part in (backbone, own))
         backbone = {**backbone, key: {inner: value for part in parts for inner, value in part.items()}}
     backbone["recipe"] = own.get("recipe", backbone.get("recipe"))
-    own = {key: own[key] for key in ("summary", "knows", "files") if key in own}
+    own = {key: own[key] for key in ("summary", "knows", "files", "format_only") if key in own}
     return {**values, **own, "name": f"{values.get('name')}@{name}", "notes": notes, "backbone": backbone}
 
 
