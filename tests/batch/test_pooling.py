@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vidalign
 from tests.tiny import made_features
 from vidalign.aligners.align import check_features
 from vidalign.aligners.registry import load_aligner
@@ -28,7 +29,7 @@ def test_rows_become_one_over_what_all_have_seen() -> None:
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_a_file_holds_what_pooling_its_clips_gives(pooling: Pooling, tiny: Path, clip_file: Path) -> None:
     clips = extract_features(clip_file, Extraction("mini", dtype="float32"))
-    whole = extract_features(clip_file, Extraction("mini", dtype="float32", gvf=pooling))
+    whole = vidalign.extract(clip_file, dtype="float32", gvf=pooling)
     expected = clips.features.max(axis=0) if pooling == "max" else clips.features.mean(axis=0)
     np.testing.assert_allclose(whole.features, expected[None], rtol=1e-6)
     assert whole.times.tolist() == [[0.0, 3.0]]

@@ -12,6 +12,7 @@ from vidalign.batch.align import align_pair
 from vidalign.batch.encoding import extract_features
 from vidalign.batch.extraction import Dtype, Extraction, default_backbone
 from vidalign.batch.pairs import single_pair
+from vidalign.batch.pooling import Pooling
 from vidalign.batch.settings import AlignRun
 from vidalign.types import Alignment, Features
 from vidalign.weights.defaults import default_model
@@ -35,14 +36,16 @@ def extract(
     device: str = "auto",
     dtype: Dtype = "float16",
     reader: str = "auto",
+    gvf: Pooling | None = None,
 ) -> Features:
     """The features of one video, by default with the backbone that the default model needs.
 
-    `recipe` is a name or a YAML file, `weights` a checkpoint. Raises VideoError, ModelError, ConfigError.
+    `recipe` is a name or a YAML file, `weights` a checkpoint; `gvf` pools all clips into one row. Raises
+    VideoError, ModelError, ConfigError.
     """
     name = backbone or default_backbone()
     checkpoint = None if weights is None else Path(weights)
-    return extract_features(Path(video), Extraction(name, recipe, checkpoint, device, dtype, reader))
+    return extract_features(Path(video), Extraction(name, recipe, checkpoint, device, dtype, reader, gvf))
 
 
 def align(
