@@ -32,7 +32,8 @@ class FakeReader:
             yield Picture(start, end, lambda scalings, n=n: self._convert(n, scalings))
 
     def _convert(self, n: int, scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
-        self.converted.append(n)
+        if scalings:
+            self.converted.append(n)
         kinds = {True: np.uint8, False: np.float32}
         sizes = {scaling: scaling.size or (8, 4) for scaling in scalings}
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,18 @@ import av
 import numpy as np
 import pytest
 
+from vidalign.types import Recipe
+from vidalign.video.clips import cut_clips
 from vidalign.video.open import open_video
 from vidalign.video.protocol import Scaling
 
 each_reader = pytest.mark.parametrize("reader", ["auto", "pyav"])
+
+
+NATIVE = Recipe("own", "native", 3, 5, 20, 20, "x", stride_unit="frames", step=2)
+UNIFORM = replace(NATIVE, fps=20, sampling="uniform", step=1)
+COUNTED = [NATIVE, replace(NATIVE, sampling="dense", views=4), UNIFORM]
+"""Recipes that depend on how many pictures there are."""
 
 
 def cut(sample: Any, folder: Path, kept: float) -> Path:
@@ -144,6 +153,10 @@ def test_where_decord_gives_up_pyav_reads_on(
                 assert frame.start == pytest.approx(twin.start, abs=1e-6)
                 assert np.array_equal(frame.pixels, twin.pixels)
             assert (one.truncated, one.decoded_until) == (other.truncated, other.decoded_until)
+        for recipe in COUNTED:
+            for clip, twin_clip in zip(cut_clips(one, recipe), cut_clips(other, recipe), strict=True):
+                assert (clip.start, clip.end) == pytest.approx((twin_clip.start, twin_clip.end))
+                assert np.array_equal(clip.pixels, twin_clip.pixels)
     assert "PyAV reads on" in caplog.text
 
 

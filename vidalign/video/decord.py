@@ -113,10 +113,12 @@ class DecordReader:
         for index, (start, end) in enumerate(zip(tape.starts, tape.ends, strict=True)):
             yield Picture(float(start), float(end), partial(self._pixels, tape, index))
             self.decoded_until = float(end)
-        tape.wind_to(len(tape.starts))
         self.truncated = self._seen.falls_short(self.decoded_until or 0.0, self._seen.video_end)
 
     def _pixels(self, tape: Tape, index: int, scalings: Collection[Scaling]) -> Mapping[Scaling, Pixels]:
+        if not scalings:
+            tape.wind_to(index + 1)
+            return {}
         tape.wind_to(index)
         rgb = tape.read()
         return {scaling: scale(rgb, scaling) for scaling in scalings}

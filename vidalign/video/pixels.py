@@ -69,7 +69,7 @@ def scale(pixels: Pixels, scaling: Scaling) -> Pixels:
             (2 * np.arange(new) + 1) * old // (2 * new)
             for new, old in zip(scaling.size, (width, height), strict=True)
         )
-        nearest = pixels[rows][:, columns]
+        nearest: Pixels = pixels[rows][:, columns]
         return nearest if scaling.rounding else nearest.astype(np.float32)
     import torch
 

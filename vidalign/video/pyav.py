@@ -107,6 +107,8 @@ class PyavReader:
     def _pixels(
         self, converter: RgbConverter, frame: VideoFrame, scalings: Collection[Scaling]
     ) -> Mapping[Scaling, Pixels]:
+        if not scalings:
+            return {}
         orientation, rgb = self._seen.orientation, converter.convert(frame)
         return {s: orientation.apply(scale(rgb, orientation.before_turning(s))) for s in scalings}
 

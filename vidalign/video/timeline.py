@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from vidalign.video.protocol import TIME_NOISE, Frame, Pixels, Scaling, Shot, Wanted
 
 Convert = Callable[[Collection[Scaling]], Mapping[Scaling, Pixels]]
-"""Converts a decoded picture to RGB and scales it, once for each scaling."""
+"""Converts a decoded picture to RGB and scales it, once for each scaling; for none it does neither."""
 
 Pass = Callable[[Wanted], Iterator[Shot]]
 
@@ -86,8 +86,8 @@ def _visible(picture: Picture) -> Iterator[Picture]:
 def delivered(pictures: Iterable[Picture], wanted: Wanted) -> Iterator[Shot]:
     """See `VideoReader.pictures`."""
     for picture in pictures:
-        scalings = wanted(picture.start, picture.end)
-        yield Shot(picture.start, picture.end, picture.pixels(scalings) if scalings else {})
+        pixels = picture.pixels(wanted(picture.start, picture.end))
+        yield Shot(picture.start, picture.end, pixels)
 
 
 def every(look: Pass, scaling: Scaling) -> Iterator[Frame]:
