@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from vidalign.cli.main import cli
+from vidalign.recipe import Recipe
 from vidalign.weights.cards import card_names
 from vidalign.weights.recipes import recipe_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+ENCODERS = (ROOT / "docs" / "encoders.md").read_text("utf-8")
 
 
-def shell_lines() -> list[str]:
+def shell_lines(text: str = README) -> list[str]:
     """The lines of all shell blocks, without comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     return [line.split("  #")[0].strip() for block in blocks for line in unfolded(block) if line.strip()]
 
 
@@ -30,7 +35,8 @@ def unfolded(block: str) -> list[str]:
 
 
 def vidalign_commands() -> list[str]:
-    parts = [part.strip() for line in shell_lines() for part in re.split(r"&&|\|", line)]
+    lines = [*shell_lines(), *shell_lines(ENCODERS)]
+    parts = [part.strip() for line in lines for part in re.split(r"&&|\|", line)]
     return [part for part in parts if part.startswith("vidalign ")]
 
 
@@ -64,8 +70,19 @@ def test_the_first_training_is_the_script_that_is_tested(script: str) -> None:
 
 
 def test_models_and_recipes_are_named_as_they_are() -> None:
-    for name in (*card_names(), *recipe_names()):
-        assert f"`{name}`" in README, name
+    for name in card_names():
+        assert f"`{name.partition('@')[0]}`" in README, name
+        assert f"`{name.partition('@')[0]}`" in ENCODERS, name
+        assert not (checkpoint := name.partition("@")[2]) or f"`{checkpoint}`" in ENCODERS, name
+    for name in recipe_names():
+        assert f"`{name}`" in ENCODERS, name
+
+
+def test_the_recipe_that_is_shown_is_one_and_every_key_is_told() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", ENCODERS, flags=re.DOTALL)
+    shown = Recipe.from_mapping({"name": "slow", **yaml.safe_load(block)})
+    assert shown.clip_seconds == Fraction(16, 15) and shown.stride_seconds == Fraction(1, 15)
+    assert not {f.name for f in fields(Recipe)} - set(re.findall(r"`(\w+)`", ENCODERS))
 
 
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
