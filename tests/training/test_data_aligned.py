@@ -144,8 +144,8 @@ def test_a_backbone_is_trained_on_by_alignments_that_vidalign_made(
             "holding": {"validation_share": 0.0},
         },
         "model": {"name": "tuned", "knows": "ten words"},
-        "training": {"steps": 2, "batch": 2, "workers": 0},
-        "optimizer": {"warmup": 1},
+        "training": {"steps": 1, "batch": 2, "workers": 0},
+        "optimizer": {"warmup": 0},
     }
     (tmp_path / "tune.yaml").write_text(yaml.safe_dump(config))
     code, out, err = cli("train", tmp_path / "tune.yaml", "-o", tmp_path / "run", "-q")
