@@ -16,12 +16,11 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, ids: Tensor) -> Tensor:
-        places = torch.arange(ids.shape[1], device=ids.device)
-        x = (
-            self.word_embeddings(ids)
-            + self.position_embeddings(places)
-            + self.token_type_embeddings.weight[0]
-        )
+        return self.place(self.word_embeddings(ids), torch.arange(ids.shape[1], device=ids.device))
+
+    def place(self, words: Tensor, places: Tensor) -> Tensor:
+        """Word vectors (B, L, C) at the rows `places` (L,) of the position table, normed."""
+        x = words + self.position_embeddings(places) + self.token_type_embeddings.weight[0]
         normed: Tensor = self.LayerNorm(x)
         return normed
 
@@ -93,7 +92,10 @@ class BertText(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Ids (K, W) and mask (K, W), True at real tokens -> (K, width)."""
-        x = self.embeddings(ids)
+        return torch.tanh(self.pooler["dense"](self.encode(self.embeddings(ids), mask)[:, 0]))
+
+    def encode(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Embedded tokens (K, W, width) and their mask -> the last layer's (K, W, width)."""
         for layer in self.encoder["layer"].children():
-            x = layer(x, mask)
-        return torch.tanh(self.pooler["dense"](x[:, 0]))
+            embedded = layer(embedded, mask)
+        return embedded
