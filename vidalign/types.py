@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 AlignabilityKind = Literal["calibrated", "head", "rank"]
 
-__all__ = ["AlignabilityKind", "Alignment", "Cue", "Features", "Recipe", "Sentence", "Transcript"]
+__all__ = [
+    "AlignabilityKind",
+    "Alignment",
+    "Cue",
+    "Features",
+    "Recipe",
+    "Sentence",
+    "TextFeatures",
+    "Transcript",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +102,25 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TextFeatures:
+    """One vector a sentence: `features` (K, D) of the sentences `text` (K,), by the text model `model`."""
+
+    features: FloatArray
+    text: tuple[str, ...]
+    model: str
+    weights_sha256: str | None = None
+    vidalign_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """What is known of K sentences against T clips.
 
     `similarity` (K, T) float32, NaN where no window scored the cell (None: left out); `alignability` and
     `confidence` (K,) in [0, 1]; `aligned` (K,) bool; `segments` (K, 2) seconds, NaN where not aligned;
     `times` (T, 2) seconds. `notice` says what world the model knows. `features_sha256` stands for the values
-    and times of the features, `video_size` (bytes) for the video they were made from.
+    and times of the features, `video_size` (bytes) for the video they were made from,
+    `text_features_sha256` for sentence features that were given.
     """
 
     similarity: NDArray[np.float32] | None
@@ -120,6 +141,7 @@ class Alignment:
     features_recipe: Recipe | None = None
     features_weights_sha256: str | None = None
     features_sha256: str | None = None
+    text_features_sha256: str | None = None
     video_size: int | None = None
     weights_sha256: str | None = None
     threshold: float | None = None

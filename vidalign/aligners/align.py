@@ -85,6 +85,9 @@ def check_features(features: Features, aligner: Aligner) -> None:
         raise DataError("the features hold NaN or infinity", hint="extract them again")
     if features.pooling is not None:
         raise DataError("the features are of the video as a whole", hint="extract them without --gvf")
+    if not spec.backbone:
+        _check_width(features, int(spec.config.get("video_dim", vectors.shape[1])), aligner.card.name)
+        return
     needed = (
         f"{aligner.card.name} needs {spec.backbone} features of layer {spec.layer} by recipe {spec.recipe}"
     )
@@ -103,6 +106,15 @@ def check_features(features: Features, aligner: Aligner) -> None:
     width = feature_width(backbone, spec.layer)
     if spec.scorer != "similarity" and vectors.shape[1] != width:
         raise DataError(f"the features are {vectors.shape[1]} wide, {needed} ({width} wide)", hint=again)
+
+
+def _check_width(features: Features, wanted: int, name: str) -> None:
+    """Raise DataError where features that no model here makes are not as wide as the aligner's."""
+    if features.features.shape[1] != wanted:
+        raise DataError(
+            f"the features are {features.features.shape[1]} wide, {name} needs {wanted}",
+            hint=f"`vidalign models show {name}` says which features it was trained on",
+        )
 
 
 def _check_weights(features: Features, aligner: Aligner) -> None:

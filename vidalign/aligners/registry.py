@@ -10,18 +10,24 @@ from typing import cast
 import torch
 from torch import nn
 
+from vidalign.aligners.scorers.nsva import NSVA
+from vidalign.aligners.scorers.sentence_features import FromFile, FromTower
 from vidalign.aligners.scorers.similarity import SimilarityScorer
 from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.text_towers import TextTower
+from vidalign.aligners.scorers.videoclip import VideoCLIP
+from vidalign.aligners.scorers.windowed_nsva import NsvaScorer
 from vidalign.aligners.scorers.windowed_tan import TanScorer
+from vidalign.aligners.scorers.windowed_videoclip import VideoClipScorer
 from vidalign.aligners.scores import Scorer
-from vidalign.aligners.spec import aligner_spec
+from vidalign.aligners.spec import aligner_spec, reads_words
 from vidalign.aligners.tokens import BertTokens, DictionaryTokens, Tokenizer
 from vidalign.backbones.registry import load_network, read_or_locate, rename, unfit_config
 from vidalign.backbones.registry import state_shapes as backbone_shapes
 from vidalign.backbones.spec import backbone_spec
 from vidalign.errors import ModelError
 from vidalign.text.words import S3D_ROWS, load_dictionary
+from vidalign.types import TextFeatures
 from vidalign.weights.cache import locate
 from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of, get_card
 from vidalign.weights.convert import match
@@ -29,6 +35,9 @@ from vidalign.weights.plugins import get_family, load_named
 
 TAN_WORDS = 32
 """Words or word pieces of a sentence that TAN reads."""
+
+VIDEOCLIP_PIECES = 63
+"""Word pieces of a sentence that VideoCLIP reads, with [CLS] and [SEP]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +54,22 @@ def state_shapes(spec: AlignerSpec) -> dict[str, tuple[int, ...]]:
     """Names and shapes of an aligner's state dict, without allocating it."""
     if spec.scorer == "similarity":
         return backbone_shapes(backbone_spec(get_card(spec.backbone)))
-    return {name: tuple(tensor.shape) for name, tensor in _empty_tan(spec).state_dict().items()}
+    return {name: tuple(tensor.shape) for name, tensor in _empty(spec).state_dict().items()}
 
 
-def _empty_tan(spec: AlignerSpec) -> TAN:
-    """The network of the card without any numbers in it."""
-    with torch.device("meta"), unfit_config(spec.scorer):
-        return TAN(**{"text": spec.text, **spec.config})
+def network_of(spec: AlignerSpec) -> nn.Module:
+    """The network of a card's own scorer, with weights as its class initialises them; raises ModelError."""
+    config = {name: value for name, value in spec.config.items() if name != "score"}
+    if spec.scorer == "tan":
+        config = {"text": spec.text, **config}
+    with unfit_config(spec.scorer):
+        return NETWORKS[spec.scorer](**config)
+
+
+def _empty(spec: AlignerSpec) -> nn.Module:
+    """The same without any numbers in it."""
+    with torch.device("meta"):
+        return network_of(spec)
 
 
 def load_aligner(
@@ -70,39 +88,85 @@ def load_aligner(
     return Aligner(made, card, spec if own is None else replace(spec, temperature=own), sha256)
 
 
-def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
-    network = _empty_tan(spec)
+def with_texts(aligner: Aligner, texts: TextFeatures, source: str = "the text features") -> Aligner:
+    """The aligner with sentence features of one transcript, `source` being what messages call them.
+
+    Raises UsageError where it reads the words themselves.
+    """
+    if not isinstance(aligner.scorer, NsvaScorer):
+        raise reads_words(aligner.card.name)
+    return replace(aligner, scorer=aligner.scorer.reading(FromFile(texts, source)))
+
+
+def load_tower(
+    card: ModelCard, weights: str | Path | None = None, device: str = "cpu"
+) -> tuple[TextTower, str]:
+    """The sentence encoder of a backbone and the SHA-256 of its weights; raises ModelError without one."""
+    held = backbone_spec(card)
+    family = get_family(held.family)
+    if family.text is None:
+        raise ModelError(f"backbone {card.name!r} has no sentence encoder", hint="use a model with one")
+    shapes = backbone_shapes(held)
+    tensors, sha256 = read_or_locate(card, "backbone", weights, shapes, lambda found: rename(held, found))
+    build = cast(Callable[[ModelCard, nn.Module, str], TextTower], load_named(family.text))
+    return build(card, load_network(held, tensors), device), sha256
+
+
+def _loaded(card: ModelCard, spec: AlignerSpec, weights: str | Path | None) -> tuple[nn.Module, str]:
+    """The network with its weights, strictly, in float32, and their SHA-256."""
+    network = _empty(spec)
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     tensors, sha256 = read_or_locate(card, "aligner", weights, shapes)
     match(tensors, shapes)
     network.load_state_dict({k: t.float() for k, t in tensors.items()}, strict=True, assign=True)
-    network.requires_grad_(False)
-    return TanScorer(network, _tan_tokens(card, spec), device=device), sha256
+    return network.requires_grad_(False), sha256
+
+
+def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
+    network, sha256 = _loaded(card, spec, weights)
+    return TanScorer(cast(TAN, network), _tan_tokens(card, spec), device=device), sha256
 
 
 def _tan_tokens(card: ModelCard, spec: AlignerSpec) -> Tokenizer:
     if spec.text == "bert":
-        return BertTokens(locate(card, "vocab").read_text("utf-8").splitlines(), length=TAN_WORDS)
+        return BertTokens(_vocabulary(card), length=TAN_WORDS)
     words = load_dictionary(locate(card, "dictionary"), spec.config.get("vocabulary", S3D_ROWS))
     return DictionaryTokens(words, length=TAN_WORDS, unknown="keep")
+
+
+def _vocabulary(card: ModelCard) -> list[str]:
+    return locate(card, "vocab").read_text("utf-8").splitlines()
+
+
+def _tempclr(
+    card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
+) -> tuple[Scorer, str]:
+    network, sha256 = _loaded(card, spec, weights)
+    network = cast(VideoCLIP, network)
+    words, rows = _vocabulary(card), network.vocabulary
+    if len(words) > rows:
+        raise ModelError(f"a vocabulary of {len(words)} entries, but the model's text BERT has {rows}")
+    tokens = BertTokens(words, length=VIDEOCLIP_PIECES)
+    with unfit_config(spec.scorer):
+        return VideoClipScorer(network, tokens, score=spec.config.get("score", "dot"), device=device), sha256
+
+
+def _nsva(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str) -> tuple[Scorer, str]:
+    network, sha256 = _loaded(card, spec, weights)
+    texts = None
+    if spec.text != "file":
+        texts = FromTower(spec.text, lambda: load_tower(backbone_of(card), device=device)[0])
+    return NsvaScorer(cast(NSVA, network), texts, device=device), sha256
 
 
 def _similarity(
     card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
 ) -> tuple[Scorer, str]:
-    backbone = backbone_of(card)
-    held = backbone_spec(backbone)
-    family = get_family(held.family)
-    if family.text is None:
-        raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
-    tensors, sha256 = read_or_locate(
-        backbone, "backbone", weights, backbone_shapes(held), lambda found: rename(held, found)
-    )
-    build = cast(Callable[[ModelCard, nn.Module, str], TextTower], load_named(family.text))
-    tower = build(backbone, load_network(held, tensors), device)
+    tower, sha256 = load_tower(backbone_of(card), weights, device)
     with unfit_config(spec.scorer):
         return SimilarityScorer(tower, **spec.config), sha256
 
 
 _Build = Callable[[ModelCard, AlignerSpec, str | Path | None, str], tuple[Scorer, str]]
-SCORERS: dict[str, _Build] = {"tan": _tan, "similarity": _similarity}
+SCORERS: dict[str, _Build] = {"tan": _tan, "tempclr": _tempclr, "nsva": _nsva, "similarity": _similarity}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"tan": TAN, "tempclr": VideoCLIP, "nsva": NSVA}

@@ -84,6 +84,15 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class SegmentEmbedder(Protocol):
+    """A scorer with vectors of whole segments, compared with its vectors of texts by dot product."""
+
+    def embed_segment(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Features (T, D) of one segment -> its vector (C,), not normalised."""
+        ...
+
+
 def sentence_mids(sentences: Sequence[Sentence]) -> NDArray[np.float64]:
     """Middles (K,) in seconds, NaN without times."""
     return np.array([np.nan if s.mid is None else s.mid for s in sentences], dtype=np.float64)

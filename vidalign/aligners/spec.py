@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vidalign.errors import ModelError
+from vidalign.errors import ModelError, UsageError
 from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of
 
-SCORERS = ("tan", "similarity", "cosine")
+SCORERS = ("tan", "tempclr", "nsva", "similarity", "cosine")
 """What `--scorer` may name; similarity is the dot product, as MIL-NCE was trained."""
 
-_OWN = ("tan", "similarity")
+_OWN = ("tan", "tempclr", "nsva", "similarity")
 """What a card may have as its scorer."""
 
 _WORDS = ("dictionary", "tokenizer", "tokenizer_config")
@@ -40,12 +40,15 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
         raise ModelError(
             f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"
         )
+    if not card.aligner.backbone:
+        raise ModelError(f"model {card.name!r} has no scorer {scorer!r}: no model here makes its features")
     score, temperature = _PLAIN[scorer]
+    own = card.aligner.scorer == "similarity" or card.aligner.text == "transformer"
     return replace(
         card.aligner,
         scorer="similarity",
         config={"score": score},
-        text=card.aligner.text if card.aligner.scorer == "similarity" else "word2vec",
+        text=card.aligner.text if own else "word2vec",
         temperature=temperature,
         calibration=None,
     )
@@ -54,15 +57,35 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
 def words_of(card: ModelCard, spec: AlignerSpec) -> tuple[ModelCard, tuple[str, ...]]:
     """The card that holds the files by which sentences are read, and their roles.
 
-    Raises ModelError for a plain similarity of a backbone that reads no sentences.
+    Raises ModelError for a similarity, or sentence features, of a backbone that reads no sentences.
     """
-    if spec.scorer != "similarity":
+    if spec.text == "file":
+        return card, ()
+    if spec.scorer not in ("similarity", "nsva"):
         return card, ("vocab",) if spec.text == "bert" else ("dictionary",)
     backbone = backbone_of(card)
     roles = tuple(entry.role for entry in backbone.files if entry.role in _WORDS)
     if not roles:
         raise ModelError(f"backbone {backbone.name!r} has no sentence encoder", hint="use a model with one")
     return backbone, roles
+
+
+def takes_text_features(spec: AlignerSpec) -> bool:
+    """Whether the scorer reads sentence features, so that they can be given instead of words."""
+    return spec.scorer == "nsva"
+
+
+def reads_words(name: str) -> UsageError:
+    """What to say where sentence features are given to another model."""
+    return UsageError(f"{name} reads the words of sentences itself", hint="leave --text-features out")
+
+
+def lacks_text_features(name: str) -> UsageError:
+    """What to say where a model has no sentence features, and no way to make them."""
+    return UsageError(
+        f"{name} reads sentence features, not words",
+        hint="give them: --text-features, made by `vidalign extract-text`",
+    )
 
 
 def _own_score(spec: AlignerSpec) -> str:

@@ -6,10 +6,10 @@ scores are stitched (Han et al., CVPR 2022, evaluation on HTM-Align).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from vidalign.errors import UsageError
 
 Mode = Literal["overlap", "global"]
+
+LONGEST = 1200
+"""Seconds of the longest videos that NSVA was trained on."""
+CLIPS = 32
+"""Clips that VideoCLIP and TempCLR see at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,26 @@ def plan_windows(times: NDArray[np.float64], mids: NDArray[np.float64], windowin
         if len(chosen):
             windows.append(Window(start, stop, chosen))
     return windows
+
+
+def for_long_videos(windowing: Windowing) -> Windowing:
+    """The same for a model that reads whole videos, and only those beyond `LONGEST` in windows."""
+    return replace(windowing, size=LONGEST, stride=LONGEST // 2)
+
+
+def pieces(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Windows of `size` clips every half of it over clips `start`..`stop`; the last may be shorter."""
+    step = max(1, size // 2)
+    last = max(0, -(-(stop - start - size) // step))
+    return [(first, min(first + size, stop)) for first in range(start, start + last * step + 1, step)]
+
+
+def recorded(scorer: str, config: Mapping[str, Any], windowing: Windowing) -> dict[str, Any]:
+    """What alignments say of the windows of a scorer, its card's config and what was asked for."""
+    if scorer == "tempclr":
+        size = int(config.get("clips", CLIPS))
+        return {"mode": "overlap", "size": size, "stride": max(1, size // 2)}
+    return asdict(for_long_videos(windowing) if scorer == "nsva" else windowing)
 
 
 def plan_htm_align(

@@ -15,6 +15,8 @@ def backbone_spec(card: ModelCard) -> BackboneSpec:
     if card.backbone is None:
         inside = None if card.folder is None else card.folder / BACKBONE_FOLDER
         hint = f"its backbone is {inside}" if inside and inside.is_dir() else "see `vidalign models list`"
+        if card.aligner is not None and not card.aligner.backbone:
+            hint = "no model here makes the features it reads; import them, then give --features"
         raise ModelError(f"model {card.name!r} is not a backbone", hint=hint)
     known = families()
     if card.backbone.family not in known:

@@ -15,6 +15,7 @@ from vidalign.batch.finished import finished as features_finished
 from vidalign.batch.outputs import check_writable
 from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
+from vidalign.batch.texts import read_texts, texts_sha256, told_as
 from vidalign.batch.verdict import KNOWN_ENOUGH, summarise, vocabulary_warning
 from vidalign.errors import LowConfidenceError, VidalignError
 from vidalign.store.items import place
@@ -47,7 +48,8 @@ def align_pairs(
     at the call, where a model is missing, a folder cannot be written, or an output came from other inputs or
     settings (`overwrite` redoes it, and the features kept).
     """
-    run.check()
+    run.check(words=any(pair.texts is None for pair in pairs))
+    run.check_texts(pairs)
     pairs = _with_kept_features(pairs, run, renew=overwrite)
     ends = [_end_before_work(pair, run, overwrite) for pair in pairs]
     todo = [pair for pair, end in zip(pairs, ends, strict=True) if end is None]
@@ -62,13 +64,17 @@ def align_pairs(
 def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> Outcome:
     """Align one pair without writing its output; raises SubtitleError, VideoError, DataError, ModelError."""
     from vidalign.aligners.align import AlignSettings, align_features
+    from vidalign.aligners.registry import with_texts
 
     inputs = read_inputs(pair, run)
     if run.weights is not None:
         _ = run.aligner
+    run.check_texts([pair])
+    texts = read_texts(pair)
+    aligner = run.aligner if texts is None else with_texts(run.aligner, texts, told_as(pair))
     features = _features(pair, run, progress)
     settings = AlignSettings(run.decoder, run.threshold, run.windows)
-    alignment = align_features(features, inputs.transcript, run.aligner, settings)
+    alignment = align_features(features, inputs.transcript, aligner, settings)
     card = run.card
     track = "" if pair.track is None else f" track:{pair.track}"
     alignment = replace(
@@ -76,6 +82,7 @@ def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> O
         video=pair.video.name,
         subtitles=pair.subtitles.name + track,
         notice=f"{card.name} knows: {card.knows}",
+        text_features_sha256=texts_sha256(texts),
     )
     warnings = (*inputs.transcript.warnings, *_doubts(pair, features, alignment, run))
     return Outcome(alignment, inputs, warnings, bool(features.truncated))
@@ -179,11 +186,16 @@ def _doubts(pair: Pair, features: Features, alignment: Alignment, run: AlignRun)
         yield break_off_warning(pair.video, features.decoded_until)
     if pair.has_features and features.video is not None and Path(features.video).stem != pair.video.stem:
         yield f"{pair.video}: the features given are those of {features.video}"
+    if not run.spec.backbone and features.backbone is not None:
+        yield (
+            f"{pair.video}: {run.card.name} was trained on features that no model here makes; "
+            f"what it says of those of {features.backbone} means nothing"
+        )
     if alignment.alignability_kind == "rank":
         yield (
             f"{pair.video}: alignability is only the rank within this video, "
             f"as {run.card.name} has no calibration for the scorer {alignment.scorer}"
         )
-    known = run.aligner.scorer.known_words(alignment.sentences)
+    known = None if pair.texts is not None else run.aligner.scorer.known_words(alignment.sentences)
     if known is not None and known < KNOWN_ENOUGH:
         yield f"{pair.subtitles}: {vocabulary_warning(known, run.card)}"

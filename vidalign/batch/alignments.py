@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vidalign.batch.outputs import WAY_OUT, in_the_way
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
+from vidalign.batch.texts import read_texts, texts_sha256
 from vidalign.errors import OutputMismatchError
 from vidalign.types import Alignment, Cue
 
@@ -74,13 +74,14 @@ def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str
     yield "threshold", found.threshold, threshold_of(spec.calibration, run.threshold)
     yield "matrix", found.similarity is not None, run.matrix
     if spec.scorer != "similarity":
-        yield "windowing", dict(found.windowing), asdict(run.windows)
+        yield "windowing", dict(found.windowing), run.windowing_told
 
 
 def _made_from(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
     """The features, or the video and backbone, that the output came from; what it does not say is passed."""
     from vidalign.store.features import content_sha256, read_features
 
+    yield "text features", found.text_features_sha256, texts_sha256(read_texts(pair))
     if pair.features is not None:
         if found.features_sha256 is not None:
             yield "features", found.features_sha256, content_sha256(read_features(pair.features))

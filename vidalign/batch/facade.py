@@ -14,7 +14,7 @@ from vidalign.batch.extraction import Dtype, Extraction, default_backbone
 from vidalign.batch.pairs import single_pair
 from vidalign.batch.pooling import Pooling
 from vidalign.batch.settings import AlignRun
-from vidalign.types import Alignment, Features
+from vidalign.types import Alignment, Features, TextFeatures
 from vidalign.weights.defaults import default_model
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def align(
     subtitles: StrPath | None = None,
     *,
     features: Features | StrPath | None = None,
+    text_features: TextFeatures | StrPath | None = None,
     model: str | None = None,
     weights: StrPath | None = None,
     scorer: str | None = None,
@@ -69,8 +70,9 @@ def align(
     """Align the sentences of `subtitles` with one video, as `vidalign align` does.
 
     `subtitles` is a file, `track:N`, or None: beside or inside the video. `features`, a file or in memory,
-    spare the extraction. None elsewhere: what the model's card says. Doubts are logged as warnings. Raises
-    VideoError, SubtitleError, DataError, ModelError, UsageError.
+    spare the extraction; `text_features` stand for the words of sentences. None elsewhere: what the model's
+    card says. Doubts are logged as warnings. Raises VideoError, SubtitleError, DataError, ModelError,
+    UsageError.
     """
     run = AlignRun(
         model=model or default_model(),
@@ -91,6 +93,9 @@ def align(
     pair = single_pair(Path(video), given, "-", file)
     if isinstance(features, Features):
         pair = replace(pair, ready=features)
+    if text_features is not None:
+        given_texts = text_features if isinstance(text_features, TextFeatures) else Path(text_features)
+        pair = replace(pair, texts=given_texts)
     outcome = align_pair(pair, run)
     for warning in outcome.warnings:
         log.warning("%s", warning)

@@ -19,7 +19,7 @@ from vidalign.text.subtitles.beside import SubtitleFolder, find_subtitles, track
 log = logging.getLogger(__name__)
 
 OUTPUTS = (".h5", ".json", ".vtt", ".srt")
-COLUMNS = ("video", "subtitles", "features")
+COLUMNS = ("video", "subtitles", "features", "text_features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,22 @@ class Found:
     failed: tuple[ItemResult, ...] = ()
 
 
-def single_pair(video: Path, subtitles: str | None, output: str | None, features: Path | None) -> Pair:
+def single_pair(
+    video: Path,
+    subtitles: str | None,
+    output: str | None,
+    features: Path | None,
+    texts: Path | None = None,
+) -> Pair:
     """One video; raises UsageError on a wrong output or missing subtitles, SubtitleError on doubtful ones."""
     out = _output(video, output)
     path, track = _given(video, subtitles) if subtitles is not None else _searched(video)
     if not path.exists():
         raise UsageError(f"{path} does not exist", hint="check the name of the subtitles")
-    inputs = {source.resolve() for source in (video, path, features) if source is not None}
+    inputs = {source.resolve() for source in (video, path, features, texts) if source is not None}
     if out is not None and out.resolve() in inputs:
         raise UsageError(f"{out} would be written over itself", hint="choose another output")
-    return Pair(video.name, video, path, out, track, features)
+    return Pair(video.name, video, path, out, track, features, texts=texts)
 
 
 def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path | None = None) -> Found:
@@ -62,8 +68,8 @@ def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path |
 
 
 def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
-    """The rows of a CSV with the columns video, subtitles and, if wanted, features; paths are its
-    folder's.
+    """The rows of a CSV with the columns video, subtitles and, if wanted, features, text_features; paths are
+    its folder's.
 
     Raises UsageError on a table that cannot be read, an unknown or missing column, an empty cell, or a video
     that stands there twice.
@@ -80,8 +86,8 @@ def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
 
 def _row_pair(table: Path, row: dict[str, str], item: Item) -> Pair:
     subtitles, track = _given(item.source, row["subtitles"], table.parent)
-    features = table.parent / row["features"] if row.get("features") else None
-    return Pair(item.name, item.source, subtitles, item.output, track, features)
+    features, texts = (table.parent / row[name] if row.get(name) else None for name in COLUMNS[2:])
+    return Pair(item.name, item.source, subtitles, item.output, track, features, texts=texts)
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
@@ -108,9 +114,7 @@ def _check_columns(table: Path, names: Iterable[str]) -> None:
     missing = [name for name in COLUMNS[:2] if name not in names]
     if unknown or missing:
         wrong = f"unknown column {unknown[0]!r}" if unknown else f"no column {missing[0]!r}"
-        raise UsageError(
-            f"{table}: {wrong}", hint="the header is video,subtitles or video,subtitles,features"
-        )
+        raise UsageError(f"{table}: {wrong}", hint="the header is video,subtitles[,features][,text_features]")
 
 
 def _given(video: Path, subtitles: str, folder: Path = Path()) -> tuple[Path, int | None]:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from vidalign.aligners.spec import aligner_spec, words_of
+from vidalign.aligners.spec import (
+    aligner_spec,
+    lacks_text_features,
+    reads_words,
+    takes_text_features,
+    words_of,
+)
 from vidalign.backbones.spec import backbone_spec, check_extra
 from vidalign.batch.extraction import Extraction
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
 from vidalign.text.subtitles import Rolling, SubtitleFile, read_subtitles
-from vidalign.types import Features, Transcript
+from vidalign.types import Features, TextFeatures, Transcript
 from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of, get_card
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vidalign.aligners.registry import Aligner
     from vidalign.aligners.windowing import Mode, Windowing
 
@@ -29,7 +37,8 @@ class Pair:
     """One video with its subtitles: a file, or text track `track` of the video itself.
 
     `features` is a features file to use instead of the video, `ready` such features in memory, `kept` where
-    the features made on the way are kept and, unless `renew`, looked for. `output` None: nothing is written.
+    the features made on the way are kept and, unless `renew`, looked for. `texts` are sentence features to
+    use instead of the words. `output` None: nothing is written.
     """
 
     name: str
@@ -41,6 +50,7 @@ class Pair:
     ready: Features | None = None
     kept: Item | None = None
     renew: bool = False
+    texts: Path | TextFeatures | None = None
 
     @property
     def has_features(self) -> bool:
@@ -90,6 +100,13 @@ class AlignRun:
         return Windowing(mode=self.windowing, margin=self.margin)
 
     @cached_property
+    def windowing_told(self) -> dict[str, Any]:
+        """What alignments say of the windows."""
+        from vidalign.aligners.windowing import recorded
+
+        return recorded(self.spec.scorer, self.spec.config, self.windows)
+
+    @cached_property
     def extraction(self) -> Extraction:
         """How the features that the model needs are made; the plain similarity uses one network for both."""
         return Extraction(
@@ -118,20 +135,36 @@ class AlignRun:
 
         return load_aligner(self.model, self.weights, scorer=self.scorer, device=self.extraction.place.device)
 
-    def check(self) -> None:
-        """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later."""
-        from vidalign.weights.cache import locate
+    def check(self, *, words: bool = True) -> None:
+        """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later.
 
+        Without `words` all sentences come as features, and nothing that reads words is needed.
+        """
         for name, value in (("threshold", self.threshold), ("min_confidence", self.min_confidence)):
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
         _ = self.extraction.place, self.weights_sha256, self.windows
-        held, roles = words_of(self.card, self.spec)
-        if self.spec.scorer == "similarity":
-            check_extra(backbone_spec(held), held.name)
-        for role in roles:
-            locate(held, role)
+        if words:
+            self._check_words()
         _check_decoder(self.decoder or self.spec.decoder)
+
+    def check_texts(self, pairs: Sequence[Pair]) -> None:
+        """Raise UsageError where a pair has sentence features that the model does not read, or lacks them."""
+        given = sum(pair.texts is not None for pair in pairs)
+        if given and not takes_text_features(self.spec):
+            raise reads_words(self.card.name)
+        if given < len(pairs) and self.spec.text == "file":
+            raise lacks_text_features(self.card.name)
+
+    def _check_words(self) -> None:
+        """Raise MissingModelError or MissingExtraError where what reads words is missing."""
+        from vidalign.weights.cache import locate
+
+        held, roles = words_of(self.card, self.spec)
+        if held.backbone is not None and self.spec.scorer in ("similarity", "nsva"):
+            check_extra(backbone_spec(held), held.name)
+        for role in (*roles, *(("backbone",) if roles and self.spec.scorer == "nsva" else ())):
+            locate(held, role)
 
 
 def _check_decoder(name: str) -> None:

@@ -44,9 +44,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "Default: STEM.align.h5 here.",
 )
 @click.option(
-    "--pairs", type=_FILE, metavar="CSV", help="A table with the columns video,subtitles[,features]."
+    "--pairs",
+    type=_FILE,
+    metavar="CSV",
+    help="A table with the columns video,subtitles[,features][,text_features].",
 )
 @click.option("--features", type=_FILE, help="A features file to use; VIDEO then need not exist.")
+@click.option(
+    "--text-features",
+    "texts",
+    type=_FILE,
+    help="Sentence features to use, for a model that reads them (see `vidalign extract-text`).",
+)
 @click.option(
     "--save-features",
     type=click.Path(file_okay=False, path_type=Path),
@@ -127,6 +136,7 @@ def align(
     output: str | None,
     pairs: Path | None,
     features: Path | None,
+    texts: Path | None,
     save_features: Path | None,
     model: str | None,
     weights: Path | None,
@@ -164,7 +174,7 @@ def align(
 
     if features is not None and save_features is not None:
         raise UsageError("--features and --save-features exclude each other", hint="leave one out")
-    found = _find(video, subtitles, output, pairs, features, root)
+    found = _find(video, subtitles, output, pairs, features, texts, root)
     run = AlignRun(
         model=model or default_model(),
         scorer=scorer,
@@ -195,6 +205,7 @@ def _find(
     output: str | None,
     table: Path | None,
     features: Path | None,
+    texts: Path | None,
     root: Path | None,
 ) -> Found:
     from vidalign.batch.pairs import Found, csv_pairs, folder_pairs, single_pair
@@ -205,6 +216,10 @@ def _find(
     if table is not None or (video is not None and video.is_dir()):
         if features is not None:
             raise UsageError("--features goes with one video", hint="use --pairs with a column features")
+        if texts is not None:
+            raise UsageError(
+                "--text-features goes with one video", hint="use --pairs with a column text_features"
+            )
         if output is None or output == "-":
             raise UsageError("many videos need a folder for their alignments", hint="add -o DIR")
         if video is not None:
@@ -217,7 +232,7 @@ def _find(
         )
     if features is None and not video.exists():
         raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
-    return Found((single_pair(video, subtitles, output, features),))
+    return Found((single_pair(video, subtitles, output, features, texts),))
 
 
 def _align_all(

@@ -61,6 +61,13 @@ def evaluate() -> None:
 )
 @click.option("--features", type=_FOLDER, metavar="DIR", help=_FEATURES)
 @click.option(
+    "--text-features",
+    "texts",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Sentence features, found by the video's name, for models that read these.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -96,6 +103,7 @@ def align(
     alignments: tuple[Path, ...],
     models: tuple[str, ...],
     features: Path | None,
+    texts: Path | None,
     baselines: tuple[str, ...],
     subtitles: Path | None,
     protocol: ProtocolName,
@@ -130,6 +138,7 @@ def align(
         windowing=windowing,
         encoders=encoders,
         device=choose_place(device).device,
+        texts=texts,
     )
     if not _contest(truth, lineup, talk, resamples, seed, as_json=as_json):
         raise SystemExit(1)
@@ -248,7 +257,7 @@ def retrieval(
     """Find the clip that a text describes among all.
 
     SEGMENTS is YouCook2's JSON or a CSV with the columns video,start,end,text. Of a TAN the dual encoder
-    is read. Each model has three rows: plain, centred (each side's mean taken off) and standardised vectors.
+    is read; VideoCLIP and TempCLR see each segment whole. Each model has three rows: plain, centred (each side's mean taken off) and standardised vectors.
     Exit code 1 when a video is missing or its file is bad.
     """
     from vidalign.aligners.registry import load_aligner

@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "vidalign.cli.import_features:import_features",
         "Turn features of other tools into features files.",
     ),
+    "extract-text": (
+        "vidalign.cli.extract_text:extract_text",
+        "Turn sentences into features, for models that read these.",
+    ),
     "merge": ("vidalign.cli.merge:merge", "Put many files into one HDF5, and back."),
     "models": ("vidalign.cli.models:models", "List, fetch, add and verify models."),
     "eval": ("vidalign.cli.eval:evaluate", "Measure alignments and models against the truth."),

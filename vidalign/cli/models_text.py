@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidalign.weights.cache import how_to_get, lies_beside, missing_roles, owner, read_pins, stored_path
-from vidalign.weights.cards import CardFile, ModelCard, siblings
+from vidalign.weights.cards import AlignerSpec, CardFile, ModelCard, siblings
 from vidalign.weights.defaults import default_model
 
 _HEAD = ("model", "for", "installed", "size", "licence", "knows")
@@ -57,7 +57,7 @@ def description(card: ModelCard) -> str:
     if card.aligner is not None:
         spec = card.aligner
         lines.append(f"  align: scorer {spec.scorer}, {spec.text} text, decoder {spec.decoder}")
-        lines.append(f"  reads: {spec.layer} of {spec.backbone}, recipe {spec.recipe}")
+        lines.append(f"  reads: {_reads(spec)}")
     if card.format_only:
         lines.append(f"  {_FORMAT_ONLY}")
     lines += [f"  note: {note}" for note in card.notes]
@@ -88,8 +88,14 @@ def _size(card: ModelCard) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
+def _reads(spec: AlignerSpec) -> str:
+    if spec.backbone:
+        return f"{spec.layer} of {spec.backbone}, recipe {spec.recipe}"
+    return f"features {spec.config.get('video_dim')} wide, made elsewhere; sentence features, too"
+
+
 def _needs(card: ModelCard) -> dict[str, str] | None:
-    if card.aligner is None:
+    if card.aligner is None or not card.aligner.backbone:
         return None
     return {"backbone": card.aligner.backbone, "layer": card.aligner.layer, "recipe": card.aligner.recipe}
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidalign.aligners.registry import Aligner
+from vidalign.aligners.registry import Aligner, with_texts
+from vidalign.aligners.spec import lacks_text_features, reads_words, takes_text_features
 from vidalign.errors import DataError, UsageError, VidalignError
 from vidalign.evaluation.annotations import TruthRow
 from vidalign.evaluation.baselines import spoken, uniform
@@ -16,6 +17,7 @@ from vidalign.evaluation.prediction import Judged, Prediction, judge_rows, pool,
 from vidalign.evaluation.report import Method
 from vidalign.store.alignments import read_alignment
 from vidalign.store.features import read_features
+from vidalign.store.text_features import read_text_features
 from vidalign.text.sentences import make_transcript
 from vidalign.text.subtitles import read_subtitles
 from vidalign.text.subtitles.beside import SubtitleFolder
@@ -82,14 +84,26 @@ def of_alignments(name: str, files: NamedFiles, protocol: Protocol) -> Contender
     return Contender(Method(name, "alignments", protocol.name), files.find, _AlignmentReader())
 
 
-def of_model(name: str, kind: str, aligner: Aligner, files: NamedFiles, setup: Setup) -> Contender:
-    """A model over features files; it gets the sentences of the truth file, not their times."""
-    plain = aligner.spec.scorer == "similarity"
-    encoders = None if plain else setup.reading.encoders
+def of_model(
+    name: str,
+    kind: str,
+    aligner: Aligner,
+    files: NamedFiles,
+    setup: Setup,
+    texts: NamedFiles | None = None,
+) -> Contender:
+    """A model over features files; it gets the sentences of the truth file, not their times.
+
+    `texts` are files of sentence features, for models that read these: UsageError for others.
+    """
+    if texts is not None and not takes_text_features(aligner.spec):
+        raise reads_words(aligner.card.name)
+    if texts is None and aligner.spec.text == "file":
+        raise lacks_text_features(aligner.card.name)
+    encoders = setup.reading.encoders if aligner.spec.scorer == "tan" else None
     method = Method(name, kind, setup.protocol.name, setup.mode, encoders)
-    return Contender(
-        method, files.find, lambda path, rows: predict(aligner, read_features(path), rows, setup)
-    )
+    reader = _ModelReader(aligner, files, setup, texts)
+    return Contender(method, reader.find, reader)
 
 
 def spoken_in_subtitles(folder: Path, protocol: Protocol) -> Contender:
@@ -149,6 +163,32 @@ def check_sentences(sentences: Sequence[Sentence], rows: Sequence[TruthRow]) -> 
     if len(others) > len(rows) / 2:
         ours, theirs = others[0]
         raise DataError(f"the sentences are not those of the truth: {ours!r} instead of {theirs!r}")
+
+
+class _ModelReader:
+    """Runs a model over the features of one video after the other, with its sentence features if there are.
+
+    `find` is asked for a video before its file is read.
+    """
+
+    def __init__(self, aligner: Aligner, files: NamedFiles, setup: Setup, texts: NamedFiles | None) -> None:
+        self._aligner, self._files, self._setup, self._texts = aligner, files, setup, texts
+        self._video = ""
+
+    def find(self, video: str) -> Path | None:
+        self._video = video
+        return self._files.find(video)
+
+    def __call__(self, path: Path, rows: Sequence[TruthRow]) -> Prediction:
+        return predict(self._with_texts(), read_features(path), rows, self._setup)
+
+    def _with_texts(self) -> Aligner:
+        if self._texts is None:
+            return self._aligner
+        path = self._texts.find(self._video)
+        if path is None:
+            raise DataError("no text features for it", hint="make them: `vidalign extract-text`")
+        return with_texts(self._aligner, read_text_features(path), str(path))
 
 
 class _AlignmentReader:

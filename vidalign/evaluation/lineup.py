@@ -21,7 +21,8 @@ class Lineup:
     """Alignment folders and files, models with the `features` they read, and baselines.
 
     `baselines` are times, uniform, similarity; `subtitles` is where the first reads, by default the first
-    alignments. `windowing` and `encoders` None: what the protocol says.
+    alignments. `windowing` and `encoders` None: what the protocol says. `texts` holds sentence features, for
+    models that read these.
     """
 
     protocol: Protocol
@@ -33,6 +34,7 @@ class Lineup:
     windowing: Mode | None = None
     encoders: Encoders | None = None
     device: str = "cpu"
+    texts: Path | None = None
 
     def __iter__(self) -> Iterator[Contender]:
         """Raises ModelError where a model cannot be loaded."""
@@ -68,5 +70,6 @@ class Lineup:
         setup = Setup(self.protocol, self.windowing, self.encoders)
         files = features_files(self.features)
         if scorer is None:
-            return contest.of_model(name, "model", aligner, files, setup)
+            texts = None if self.texts is None else features_files(self.texts)
+            return contest.of_model(name, "model", aligner, files, setup, texts)
         return contest.of_model(f"{scorer} of {aligner.spec.backbone}", "baseline", aligner, files, setup)

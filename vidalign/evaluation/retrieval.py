@@ -1,10 +1,14 @@
-"""Zero-shot text-to-clip retrieval as TAN evaluates it on YouCook2 (Han et al., CVPR 2022)."""
+"""Zero-shot text-to-clip retrieval as TAN evaluates it on YouCook2 (Han et al., CVPR 2022).
+
+Models with vectors of whole segments are read as VideoCLIP's evaluation does: one vector a segment, compared
+with that of the text by dot product (Xu et al., EMNLP 2021).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 
 from vidalign.aligners.align import check_features
 from vidalign.aligners.registry import Aligner
-from vidalign.aligners.scores import Embedder
+from vidalign.aligners.scores import Embedder, SegmentEmbedder
 from vidalign.errors import DataError, ModelError, UsageError, VidalignError
 from vidalign.evaluation.bootstrap import Estimate, estimate
 from vidalign.evaluation.files import NamedFiles
@@ -90,7 +94,8 @@ def encode(
     if not kept:
         raise next(iter(failed.values()), DataError("there are features for none of the videos"))
     texts = scorer.embed_texts([segment.text for segment in kept])
-    texts = _unit(texts) if scorer.score_name == "cosine" else texts
+    by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
+    texts = _unit(texts) if by_cosine else texts
     return Encoded(np.stack(vectors), texts, tuple(kept), tuple(missing), failed)
 
 
@@ -130,10 +135,13 @@ def segment_vector(scorer: Embedder, features: NDArray[np.floating], start: floa
     """One vector (C,) of a segment of a video's features (T, D), one row a second.
 
     Mean over the segment's seconds and over windows that hold the segment at ten places, or that lie inside
-    one longer than the longest window; by cosine, unit vectors a second and at the end.
+    one longer than the longest window; by cosine, unit vectors a second and at the end. Of a scorer with
+    vectors of whole segments that vector.
     """
     if start >= len(features):
         raise DataError(f"a segment begins at {start:g} s, the features end at {len(features)} s")
+    if isinstance(scorer, SegmentEmbedder):
+        return scorer.embed_segment(features[floor(start) : max(ceil(end), floor(start) + 1)])
     rows, low, high = window_rows(floor(start), max(1, floor(end - start)))
     windows = features[np.clip(rows, 0, len(features) - 1)]
     length = rows.shape[1]

@@ -101,6 +101,7 @@ def check_schema(found: object, wanted: str, path: Path) -> None:
 _MAKERS = {
     "vidalign.features": "features files come from `vidalign extract`",
     "vidalign.alignment": "alignment files come from `vidalign align`",
+    "vidalign.text": "text features files come from `vidalign extract-text`",
     "vidalign.pack": "merged files come from `vidalign merge`",
 }
 

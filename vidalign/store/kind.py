@@ -28,6 +28,8 @@ def kind_of(path: Path) -> Kind:
         return "features"
     if schema.startswith("vidalign.alignment/"):
         return "alignment"
+    if schema.startswith("vidalign.text/"):
+        raise StoreError(f"{path} holds sentence features", hint="give it by `align --text-features`")
     if schema.startswith("vidalign.pack/"):
         raise StoreError(
             f"{path} holds many files merged into one",

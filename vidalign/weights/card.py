@@ -11,7 +11,7 @@ from vidalign.errors import ModelError
 from vidalign.types import Recipe
 
 Role = Literal["backbone", "aligner", "dictionary", "vocab", "tokenizer", "tokenizer_config"]
-Text = Literal["word2vec", "bert", "transformer"]
+Text = Literal["word2vec", "bert", "transformer", "file"]
 
 _SUFFIXES = {
     "backbone": ".safetensors",
@@ -46,7 +46,11 @@ class BackboneSpec:
 
 @dataclass(frozen=True, slots=True)
 class AlignerSpec:
-    """A scorer with the backbone card, layer and recipe that its features must come from."""
+    """A scorer with the backbone card, layer and recipe that its features must come from.
+
+    Where no model here makes these, all three are empty; the config then has their width, `video_dim`.
+    `text` file: it reads no words, but sentence features.
+    """
 
     scorer: str
     config: Mapping[str, Any]

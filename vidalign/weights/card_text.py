@@ -100,13 +100,14 @@ def _merged(values: Mapping[str, Any], name: str, given: Any, where: str) -> dic
         if key not in _CHECKPOINT:
             raise ConfigError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(_CHECKPOINT)}")
     notes = [*_texts(values, "notes", where), *_texts(own, "notes", where)]
-    backbone = _mapping(values.get("backbone"), f"{where}: backbone")
-    for key in ("config", "layers"):
-        parts = (_mapping(part.get(key, {}), f"{where}: {key}") for part in (backbone, own))
-        backbone = {**backbone, key: {inner: value for part in parts for inner, value in part.items()}}
-    backbone["recipe"] = own.get("recipe", backbone.get("recipe"))
+    part = "backbone" if values.get("backbone") is not None else "aligner"
+    spec = _mapping(values.get(part), f"{where}: {part}")
+    for key in ("config", "layers") if part == "backbone" else ("config",):
+        both = (_mapping(held.get(key, {}), f"{where}: {key}") for held in (spec, own))
+        spec = {**spec, key: {inner: value for held in both for inner, value in held.items()}}
+    spec["recipe"] = own.get("recipe", spec.get("recipe"))
     own = {key: own[key] for key in ("summary", "knows", "files", "format_only") if key in own}
-    return {**values, **own, "name": f"{values.get('name')}@{name}", "notes": notes, "backbone": backbone}
+    return {**values, **own, "name": f"{values.get('name')}@{name}", "notes": notes, part: spec}
 
 
 def _loaded(text: str, where: str) -> dict[str, Any]:

@@ -101,8 +101,11 @@ def get_card(name: str) -> ModelCard:
 
 
 def backbone_of(card: ModelCard) -> ModelCard:
-    """The card of the backbone whose features an aligner reads: itself, the one in its folder, or by name."""
-    if card.aligner is None or card.aligner.backbone == card.name:
+    """The card of the backbone whose features an aligner reads: itself, the one in its folder, or by name.
+
+    Itself, too, where no model here makes them.
+    """
+    if card.aligner is None or card.aligner.backbone in ("", card.name):
         return card
     inside = None if card.folder is None else card.folder / BACKBONE_FOLDER
     if inside is None or not inside.is_dir():

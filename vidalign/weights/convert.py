@@ -17,7 +17,7 @@ from vidalign.weights.unpickle import load_checkpoint
 Shapes = Mapping[str, tuple[int, ...]]
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-_WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+")
+_WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.|mmmodel\.)+")
 _TWINS = ("online.", "target.")
 _LAYER = re.compile(r"^(?P<encoder>\w+)_temporal_encoder\.resblocks\.(?P<index>\d+)\.")
 
@@ -26,9 +26,9 @@ def unwrap(loaded: object) -> dict[str, torch.Tensor]:
     """The state dict inside a checkpoint, as flat tensors under canonical names.
 
     Understands the wrappers of TAN and MIL-NCE checkpoints: `{"state_dict": ...}` beside optimiser and co.,
-    `module.` of parallel training, TAN's twin (`online.` is kept, `target.` and the top-level copy of the
-    language model are dropped), `lang_model.` for `bert.`. The counter `position_ids` that older BERT files
-    carry is dropped. Raises ModelError when no tensors are found.
+    `module.` of parallel training, `mmmodel.` of fairseq's MMPT, TAN's twin (`online.` is kept, `target.` and
+    the top-level copy of the language model are dropped), `lang_model.` for `bert.`. The counter
+    `position_ids` that older BERT files carry is dropped. Raises ModelError when no tensors are found.
     """
     tensors = {_WRAPPED.sub("", name): tensor for name, tensor in _state_dict(loaded).items()}
     tensors = {_WRAPPED.sub("", name): tensor for name, tensor in _one_twin(tensors).items()}

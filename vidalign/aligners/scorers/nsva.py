@@ -33,7 +33,7 @@ class Attention(nn.Module):
         """(B, L, C), (B, S, C), (B, S, C) -> (B, L, C); `ignore` (B, S) is True at padding."""
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         q, k, v = (
-            F.linear(x, w, b).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            F.linear(x, w, b).view(*x.shape[:2], self.heads, -1).transpose(1, 2)
             for x, w, b in zip((query, key, value), weights, biases, strict=True)
         )
         keep = None if ignore is None else ~ignore[:, None, None, :]
@@ -148,6 +148,8 @@ class NSVA(nn.Module):
         if min(video_layers, text_layers) < 1 or width % heads or width % 2:
             raise ValueError("NSVA needs a layer on either side, and a width that its heads divide")
         shape = (width, heads, hidden, dropout)
+        self.video_dim = video_dim
+        self.text_dim = text_dim
         self.ordered = ordered
         self.visual_proj = nn.Sequential(nn.Linear(video_dim, width), nn.LayerNorm(width))
         self.visual_pos_enc = Places(seconds, width)
@@ -165,16 +167,6 @@ class NSVA(nn.Module):
                     nn.init.xavier_uniform_(parameter)
 
     @property
-    def video_dim(self) -> int:
-        """Width of the features it reads."""
-        return int(self.visual_proj[0].in_features)
-
-    @property
-    def text_dim(self) -> int:
-        """Width of the sentence features it reads."""
-        return int(self.text_proj[0].in_features)
-
-    @property
     def seconds(self) -> int:
         """The most clips that it has places for."""
         return self.visual_pos_enc.pe.shape[1]
@@ -183,7 +175,8 @@ class NSVA(nn.Module):
         """Features (B, T, video_dim), `ignore` (B, T) True at padding -> tokens (B, T, width)."""
         if video.shape[1] > self.seconds:
             raise ValueError(f"{video.shape[1]} clips asked, the table of positions has {self.seconds}")
-        x, places = self.visual_proj(video), self.visual_pos_enc.pe[:, : video.shape[1]]
+        x: Tensor = self.visual_proj(video)
+        places = self.visual_pos_enc.pe[:, : video.shape[1]]
         for layer in self.visual_encoder.layers:
             x = layer(x, places, ignore)
         return x

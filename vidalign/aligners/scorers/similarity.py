@@ -14,12 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from vidalign.aligners.scorers.text_towers import TextTower
+from vidalign.aligners.scorers.text_towers import TextTower, in_batches
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.windowing import Window, Windowing
 from vidalign.types import Features, Sentence
 
-TEXT_BATCH = 256
 SimilarityScore = Literal["dot", "cosine"]
 
 
@@ -41,7 +40,7 @@ class SimilarityScorer:
         """Every sentence against every clip; the windowing plays no part."""
         with torch.inference_mode():
             video = self.tower.clips(torch.tensor(features.features, dtype=torch.float32))
-            text = self._in_batches([s.text for s in sentences])
+            text = in_batches(self.tower, [s.text for s in sentences])
             if self.score_name == "cosine":
                 video, text = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
             similarity = (text @ video.T).float().cpu().numpy()
@@ -72,8 +71,4 @@ class SimilarityScorer:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Texts -> vectors (K, C)."""
         with torch.inference_mode():
-            return np.asarray(self._in_batches(texts).cpu().numpy(), dtype=np.float32)
-
-    def _in_batches(self, texts: Sequence[str]) -> torch.Tensor:
-        starts = range(0, len(texts), TEXT_BATCH)
-        return torch.cat([self.tower.sentences(texts[start : start + TEXT_BATCH]) for start in starts])
+            return np.asarray(in_batches(self.tower, texts).cpu().numpy(), dtype=np.float32)

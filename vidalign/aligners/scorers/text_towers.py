@@ -20,6 +20,7 @@ from vidalign.text.words import load_dictionary
 from vidalign.weights.cache import locate
 from vidalign.weights.cards import ModelCard
 
+TEXT_BATCH = 256
 SIMILARITY_WORDS = 30
 """Words of a sentence in MIL-NCE's evaluation; unknown words are dropped."""
 
@@ -98,6 +99,12 @@ class PairTower:
 
     def known_words(self, texts: Sequence[str]) -> float | None:
         return None
+
+
+def in_batches(tower: TextTower, texts: Sequence[str]) -> Tensor:
+    """Vectors (K, C) of any number of texts."""
+    starts = range(0, len(texts), TEXT_BATCH)
+    return torch.cat([tower.sentences(texts[start : start + TEXT_BATCH]) for start in starts])
 
 
 def s3d(card: ModelCard, network: nn.Module, device: str) -> TextTower:

@@ -32,7 +32,9 @@ class VideoTokens(nn.Module):
 class VideoEncoder(nn.Module):
     """A BERT over [CLS], up to `clips` clips, [SEP], whose place is the same however many clips there are."""
 
-    def __init__(self, bert: BertText, video_dim: int, width: int, clips: int, marks: tuple[int, int]) -> None:
+    def __init__(
+        self, bert: BertText, video_dim: int, width: int, clips: int, marks: tuple[int, int]
+    ) -> None:
         super().__init__()
         self.videomlp = VideoTokens(video_dim, width)
         self.bert = bert
@@ -93,6 +95,16 @@ class VideoCLIP(nn.Module):
     def video_dim(self) -> int:
         """Width of the features it reads."""
         return self.video_encoder.videomlp.linear1.in_features
+
+    @property
+    def width(self) -> int:
+        """Width of its tokens."""
+        return self.text_encoder.embeddings.word_embeddings.embedding_dim
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of the table of word pieces."""
+        return self.text_encoder.embeddings.word_embeddings.num_embeddings
 
     def encode_video(self, video: Tensor, mask: Tensor, *, see_first: bool = True) -> Tensor:
         """Features (B, T, video_dim), mask (B, T) True at clips -> tokens (B, T + 2, width).
