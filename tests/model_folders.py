@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,6 +36,21 @@ TAN = {
     "word_dim": 8,
     "text_hidden": 16,
 }
+PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, "##s")
+VIDEOCLIP = {
+    "width": 16,
+    "heads": 2,
+    "hidden": 24,
+    "video_layers": 1,
+    "text_layers": 1,
+    "video_dim": LAYERS["video_embedding"],
+    "vocabulary": len(PIECES),
+    "positions": 80,
+    "clips": 4,
+    "first": 2,
+    "last": 3,
+}
+NSVA = {"width": 16, "heads": 2, "hidden": 24, "video_layers": 1, "text_layers": 2, "seconds": 300}
 
 
 def backbone_spec(recipe: Recipe | None = None) -> BackboneSpec:
@@ -82,3 +98,36 @@ def aligner_folder(
 def aligner_weights(spec: AlignerSpec, seed: int = 2) -> dict[str, torch.Tensor]:
     """Random weights of the aligner's shapes."""
     return random_state(aligners.state_shapes(spec), seed)
+
+
+def embedded() -> Recipe:
+    """A recipe for the layer that S3D's own sentences are compared with."""
+    return replace(get_recipe("mini-8fps"), name="tiny-embedded", layer="video_embedding")
+
+
+def videoclip_folder(
+    folder: Path, source: FeatureSource, name: str = "own-clip", **config: object
+) -> ModelCard:
+    """The folder of a narrow VideoCLIP over the source's features."""
+    recipe = source.recipe
+    values = {**VIDEOCLIP, **config}
+    spec = AlignerSpec("tempclr", values, source.card.name, recipe.layer, recipe.name, text="bert")
+    card = aligner_card(ModelOptions(name), spec)
+    return write_model_folder(folder, card, {"aligner": aligner_weights(spec)}, PIECES, source=source)
+
+
+def nsva_folder(
+    folder: Path, source: FeatureSource | None = None, name: str = "own-nsva", **config: object
+) -> ModelCard:
+    """The folder of a narrow NSVA over the source's features and sentences, or over any features."""
+    if source is None:
+        spec = AlignerSpec(
+            "nsva", {**NSVA, "video_dim": 12, "text_dim": 10, **config}, "", "", "", text="file"
+        )
+    else:
+        recipe, wide = source.recipe, LAYERS["video_embedding"]
+        values = {**NSVA, "video_dim": LAYERS[recipe.layer], "text_dim": wide, **config}
+        spec = AlignerSpec("nsva", values, source.card.name, recipe.layer, recipe.name, text="word2vec")
+    card = aligner_card(ModelOptions(name), spec)
+    weights = aligner_weights(spec)
+    return write_model_folder(folder, card, {"aligner": weights}, source=source)

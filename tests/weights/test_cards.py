@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vidalign.errors import ConfigError, ModelError
-from vidalign.weights.cards import card_names, get_card, list_cards, parse_card
+from vidalign.weights.cards import backbone_of, card_names, get_card, list_cards, parse_card
 from vidalign.weights.recipes import get_recipe, recipe_names
 
 CARD = """
@@ -26,7 +26,7 @@ def test_known_cards() -> None:
     assert {"mini", "s3d-howto100m", "tan-htm370k", "i3d-rgb@kinetics", "s3d-kinetics"} <= set(card_names())
 
 
-ALIGNERS = [card for card in list_cards() if card.aligner is not None]
+ALIGNERS = [card for card in list_cards() if card.aligner is not None and card.aligner.backbone]
 
 
 @pytest.mark.parametrize("card", ALIGNERS, ids=lambda card: card.name)
@@ -61,6 +61,22 @@ def test_tan_needs_s3d() -> None:
     assert spec is not None
     assert (spec.backbone, spec.layer, spec.recipe) == ("s3d-howto100m", "mixed_5c", "s3d-16fps")
     assert (spec.scorer, spec.text, spec.temperature) == ("tan", "word2vec", 0.07)
+
+
+def test_nsva_reads_what_no_model_here_makes() -> None:
+    narration, step = get_card("nsva"), get_card("nsva@step")
+    assert narration.name == "nsva@narration" and backbone_of(narration) is narration
+    for card, ordered in ((narration, True), (step, False)):
+        assert card.aligner is not None and card.aligner.backbone == ""
+        assert (card.aligner.text, card.aligner.config["ordered"]) == ("file", ordered)
+
+
+def test_tempclr_needs_s3d_s_own_embedding() -> None:
+    for name in ("videoclip", "tempclr", "tempclr@layernorm-otam", "tempclr@allparameters-dtw"):
+        spec = get_card(name).aligner
+        assert spec is not None
+        assert (spec.backbone, spec.layer, spec.recipe) == ("s3d-howto100m", "video_embedding", "videoclip")
+        assert "omegaconf.dictconfig.DictConfig" in get_card(name).file("aligner").pickle_globals
 
 
 def test_mini_knows_its_limits() -> None:

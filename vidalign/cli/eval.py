@@ -257,7 +257,8 @@ def retrieval(
     """Find the clip that a text describes among all.
 
     SEGMENTS is YouCook2's JSON or a CSV with the columns video,start,end,text. Of a TAN the dual encoder
-    is read; VideoCLIP and TempCLR see each segment whole. Each model has three rows: plain, centred (each side's mean taken off) and standardised vectors.
+    is read; VideoCLIP and TempCLR see each segment whole. Each model has three rows: plain, centred (each
+    side's mean taken off) and standardised vectors.
     Exit code 1 when a video is missing or its file is bad.
     """
     from vidalign.aligners.registry import load_aligner
