@@ -46,6 +46,7 @@ SMALL = Alignment(
     features_recipe=Recipe("s3d-16fps", 16, 16, 1.0, 224, 224, "mixed_5c"),
     features_weights_sha256="ef" * 32,
     features_sha256="01" * 32,
+    text_features_sha256="12" * 32,
     video_size=4711,
     weights_sha256="cd" * 32,
     threshold=0.5,
