@@ -19,12 +19,14 @@ def draw_table(rows: Rows) -> str:
     for method in METHODS:
         ours = [row for row in rows if row["method"] == method.name]
         spreads = [_spread([100 * row[name] for row in ours]) for name in NUMBERS]
-        seconds = f"{mean(row['seconds'] for row in ours):.0f}" if method.temporal else ""
+        seconds = f"{mean(row['seconds'] for row in ours):.0f}" if ours and method.temporal else ""
         lines.append(_line(method.name, *spreads, _gain(ours, rows) if method.temporal else "", seconds))
     return "\n".join(lines) + "\n"
 
 
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
     return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
