@@ -16,9 +16,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "tam_table"
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("tam_table")
+def table() -> ModuleType:
+    return importlib.import_module("benchmarks.tam_table.table")
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_another_configuration_is_another_row(table: ModuleType) -> None:
 
 
 def test_directions_differ_in_the_way_a_picture_moves_alone(table: ModuleType) -> None:
-    world = table.tam_world
+    world = table.world
     videos = {name: list(world.draw(name, Random(4))) for name in world.DIRECTIONS}
     first = videos["right"][0]
     assert first.shape == (world.SIZE, world.SIZE, 3)

@@ -1,4 +1,4 @@
-"""A backbone trained on by subtitles or by alignments: `python benchmarks/finetune/table.py --work DIR`.
+"""A backbone trained on by subtitles or by alignments: `python -m benchmarks.finetune.table --work DIR`.
 
 A row is one source of sentences and one seed. What a row needs is made once, and found again by a hash of all
 that it depends on. Finished rows are added to rows.jsonl, and table.md is drawn from them.
@@ -7,24 +7,20 @@ that it depends on. Finished rows are added to rows.jsonl, and table.md is drawn
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, NamedTuple
 
 import yaml
 
+from benchmarks.rows import add_row, commit, key_of, read_rows, spread, vidalign
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
-ROWS = HERE / "rows.jsonl"
-PROGRAM = Path(sysconfig.get_path("scripts")) / "vidalign"
 SEEDS = (0, 1, 2)
 WORLDS = {"train": ("--videos", "24", "--seed", "11"), "test": ("--videos", "24", "--seed", "13")}
 NUMBERS = ("recall", "auc")
@@ -68,7 +64,7 @@ def row_key(source: Source, seed: int) -> str:
         "seed": seed,
         "aligner": [file_sha256("mini", role) for role in ("backbone", "aligner")],
     }
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(known)
 
 
 def main() -> int:
@@ -77,15 +73,14 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder for worlds, features and trainings")
     parser.add_argument("--seed", action="append", type=int, choices=SEEDS)
     given = parser.parse_args()
-    made = {row["key"] for row in read_rows()}
+    made = {row["key"] for row in read_rows(HERE)}
     for seed in given.seed or SEEDS:
         for source in SOURCES:
             if row_key(source, seed) not in made:
                 row = make_row(source, seed, given.work)
                 print(json.dumps(row), flush=True)
-                with ROWS.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-    (HERE / "table.md").write_text(draw_table(read_rows()), "utf-8")
+                add_row(HERE, row)
+    (HERE / "table.md").write_text(draw_table(read_rows(HERE)), "utf-8")
     return 0
 
 
@@ -186,32 +181,6 @@ def draw_table(rows: Sequence[Mapping[str, Any]]) -> str:
         recall, auc = numbers
         lines.append(f"| {source.name} | {recall} | {gain} | {auc} |")
     return "\n".join(lines) + "\n"
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    if not values:
-        return ""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
-
-
-def read_rows() -> list[dict[str, Any]]:
-    """The rows made so far."""
-    return [json.loads(line) for line in ROWS.read_text("utf-8").splitlines()] if ROWS.exists() else []
-
-
-def vidalign(*arguments: str) -> str:
-    """What a command line prints; ends the program where it fails."""
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"vidalign {' '.join(arguments)}\n{done.stderr}")
-    return done.stdout
-
-
-def commit() -> str:
-    """The checkout's."""
-    command = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":
