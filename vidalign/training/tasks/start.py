@@ -142,7 +142,7 @@ class LaterStart:
         card, spec = self.aligner.card, self.aligner.spec
         self.trained = scorer.model
         self.tokenizer = scorer.tokenizer
-        self.text: Literal["word2vec", "bert"] = spec.text
+        self.text: Literal["word2vec", "bert"] = "bert" if spec.text == "bert" else "word2vec"
         self.backbone: ModelCard | None = backbone_of(card)
         self.words: Sequence[str] = (
             locate(card, "vocab").read_text("utf-8").splitlines()
