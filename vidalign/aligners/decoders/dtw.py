@@ -1,0 +1,103 @@
+"""Dynamic time warping: every sentence and every clip takes part, in order (Sakoe and Chiba, 1978)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.decoders import fast
+from vidalign.aligners.decoders.costs import Cost, Matrix, as_cost, distances
+from vidalign.aligners.decoders.diagonals import diagonals
+from vidalign.aligners.decoders.evidence import Decoded, Evidence, in_order
+from vidalign.aligners.decoders.options import DtwOptions
+from vidalign.aligners.decoders.paths import Path, along, path_of
+
+UP, LEFT = 1, 2
+"""Steps into a cell; 0 is the diagonal one, which wins ties, as UP does over LEFT."""
+
+
+def decode(evidence: Evidence, options: DtwOptions) -> Decoded:
+    """Each sentence among the clips that its part of the path goes through; none is dropped."""
+    path = dtw_path(distances(in_order(evidence), must_pass=True))
+    return along(path, evidence, options.segment)
+
+
+def dtw(cost: Matrix | Cost, *, engine: fast.Engine = "auto") -> float:
+    """The cost of the cheapest warping path from the first cell to the last, in O(K + T) memory.
+
+    A path goes one row down, one column on, or both, and pays for every cell, NaN being impossible: inf
+    where there is no path. Of no rows or columns: ValueError.
+    """
+    return _swept(as_cost(cost), None, engine)
+
+
+def dtw_path(cost: Matrix | Cost, *, engine: fast.Engine = "auto") -> Path:
+    """The cheapest warping path, in one byte a cell; empty where there is none."""
+    cost = as_cost(cost)
+    steps = np.empty(cost.shape, dtype=np.uint8)
+    distance = _swept(cost, steps, engine)
+    return path_of(distance, _back(steps) if distance < math.inf else [])
+
+
+def _swept(cost: Cost, steps: NDArray[np.uint8] | None, engine: fast.Engine) -> float:
+    if not cost.matrix.size:
+        raise ValueError(f"a matrix of {cost.shape} has no path")
+    kernel = fast.kernel("dtw", engine)
+    if kernel is not None:
+        return float(kernel(*fast.arguments(cost), fast.table(steps)))
+    return _by_diagonals(cost, steps)
+
+
+def _by_diagonals(cost: Cost, steps: NDArray[np.uint8] | None) -> float:
+    rows = cost.shape[0]
+    before, last, here = (np.full(rows + 1, math.inf) for _ in range(3))
+    before[0] = 0.0
+    up_wins, left_wins = np.empty((2, rows), dtype=np.uint8)
+    table = None if steps is None else steps.reshape(-1)
+    for _, first, stop, costs, flat in diagonals(cost):
+        diagonal, up, left = before[first:stop], last[first:stop], last[first + 1 : stop + 1]
+        best = here[first + 1 : stop + 1]
+        np.minimum(diagonal, up, out=best)
+        if table is not None:
+            ups, lefts = up_wins[: len(best)], left_wins[: len(best)]
+            np.less(up, diagonal, out=ups.view(np.bool_))
+            np.less(left, best, out=lefts.view(np.bool_))
+            np.add(lefts, lefts, out=lefts)
+            np.maximum(ups, lefts, out=table[flat])
+        np.minimum(best, left, out=best)
+        best += costs
+        before, last, here = last, here, before
+        here[0] = math.inf
+    return float(last[rows])
+
+
+def _back(steps: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Cells from the last to the first."""
+    i, j = steps.shape[0] - 1, steps.shape[1] - 1
+    cells = [(i, j)]
+    while i or j:
+        step = steps[i, j]
+        i, j = i - (step != LEFT), j - (step != UP)
+        cells.append((i, j))
+    return cells
+
+
+def pad_distances(
+    distances: NDArray[np.floating], rows: int, columns: int, *, reference: bool = False
+) -> NDArray[np.floating]:
+    """Distances (K, T) in a matrix of (rows, columns) whose last corner costs what the last cell of theirs does.
+
+    What is added is infinite but for a way of zeros to the corner. TempCLR's evaluation (`reference`) takes
+    that way too wide: where no column is added it sets the last row of distances itself to 0.
+    """
+    down, right = rows - distances.shape[0], columns - distances.shape[1]
+    padded = np.pad(distances, ((0, down), (0, right)), constant_values=math.inf)
+    if reference:
+        padded[-down - 1 :, -right if right else 0 :] = 0
+        return padded
+    corner = distances.shape[0] - 1, distances.shape[1] - 1
+    padded[corner[0] :, corner[1] :] = 0
+    padded[corner] = distances[corner]
+    return padded

@@ -1,0 +1,52 @@
+"""The kernels compiled by numba, with the extra `fast`; the same numbers and paths without it, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.decoders import kernels
+from vidalign.aligners.decoders.costs import Cost
+from vidalign.errors import MissingExtraError
+
+Engine = Literal["auto", "numpy", "numba"]
+"""auto: numba where it is installed."""
+
+Kernel = Callable[..., float]
+
+
+def kernel(name: str, engine: Engine) -> Kernel | None:
+    """The compiled kernel of `kernels`, None where numpy does the work; raises MissingExtraError."""
+    if engine == "numpy" or (engine == "auto" and find_spec("numba") is None):
+        return None
+    if find_spec("numba") is None:
+        raise MissingExtraError("numba is not installed", hint="pip install 'vidalign[fast]'")
+    return _compiled(name)
+
+
+@cache
+def _compiled(name: str) -> Kernel:
+    import numba
+
+    plain: Kernel = getattr(kernels, name)
+    try:
+        compiled: Kernel = numba.njit(cache=True, nogil=True)(plain)
+    except RuntimeError:  # nowhere to keep what was compiled
+        compiled = numba.njit(nogil=True)(plain)
+    return compiled
+
+
+def arguments(cost: Cost) -> tuple[Any, ...]:
+    """A cost as kernels take it: matrix, scale, offset, unscored."""
+    assert cost.by_column is None
+    return cost.matrix, cost.scale, cost.offset, cost.unscored
+
+
+def table(steps: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Where a kernel writes its steps; empty: nowhere."""
+    return np.empty((0, 0), dtype=np.uint8) if steps is None else steps
