@@ -18,7 +18,7 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cost:
-    """Costs (K, T) = `scale` * matrix + `offset` (+ `by_column` (T,)); where the matrix is NaN: `unscored`."""
+    """Costs (K, T) = `scale` * matrix + `offset` (+ `by_column` (T,)), `unscored` where the matrix is NaN."""
 
     matrix: Matrix
     scale: float = 1.0

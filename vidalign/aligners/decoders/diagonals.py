@@ -1,4 +1,4 @@
-"""Anti-diagonals of a matrix of costs: cells of one need only those of the two before, so that it goes at once."""
+"""Anti-diagonals of a matrix of costs: the cells of one need only those of the two before."""
 
 from __future__ import annotations
 

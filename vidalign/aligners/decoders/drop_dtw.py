@@ -130,7 +130,7 @@ _Lines = tuple[NDArray[np.float64], ...]
 
 
 def _add_costs(both: NDArray[np.float64], low: int, cells: Diagonal | None) -> None:
-    """Matching costs of the nodes of an anti-diagonal from row `low` on, of which those before a line have none."""
+    """Matching costs of the nodes of an anti-diagonal from row `low` on; those before a line cannot match."""
     costs = np.full(len(both), math.inf)
     if cells is not None:
         costs[cells.first + 1 - low : cells.stop + 1 - low] = cells.costs

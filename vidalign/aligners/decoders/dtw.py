@@ -87,7 +87,7 @@ def _back(steps: NDArray[np.uint8]) -> list[tuple[int, int]]:
 def pad_distances(
     distances: NDArray[np.floating], rows: int, columns: int, *, reference: bool = False
 ) -> NDArray[np.floating]:
-    """Distances (K, T) in a matrix of (rows, columns) whose last corner costs what the last cell of theirs does.
+    """Distances (K, T) in a matrix (rows, columns) whose last corner costs what the last cell of theirs does.
 
     What is added is infinite but for a way of zeros to the corner. TempCLR's evaluation (`reference`) takes
     that way too wide: where no column is added it sets the last row of distances itself to 0.

@@ -1,4 +1,4 @@
-"""The kernels compiled by numba, with the extra `fast`; the same numbers and paths without it, to the last bit."""
+"""The kernels compiled by numba, with the extra `fast`; numpy gives the same numbers and paths, bit by bit."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def dtw(
             left = (left if left < best else best) + cost
             line[j] = left
             diagonal = up
-    return line[columns - 1]
+    return float(line[columns - 1])
 
 
 def otam(
@@ -43,7 +43,7 @@ def otam(
     last: NDArray[np.float64],
     steps: NDArray[np.uint8],
 ) -> None:
-    """`otam.otam`: fills the costs (K,) of ending at each sentence; 0 from the one before, 1 stay, 2, 3 begin."""
+    """`otam.otam`: fills the costs (K,) of ending at each sentence; the steps are those named there."""
     rows, columns = matrix.shape
     line = np.full(columns, math.inf)
     sign = -1.0 if reference else 1.0
@@ -106,4 +106,4 @@ def drop_dtw(
                 step += 8 if sentence_dropped < both else 0
                 step += 16 if neither < sentence_dropped else 0
                 choices[i, j] = step + 32 if later else step
-    return above_any[columns]
+    return float(above_any[columns])

@@ -21,7 +21,7 @@ STAY, START, UP = 1, 2, 3
 
 
 def decode(evidence: Evidence, options: OtamOptions) -> Decoded:
-    """Each sentence among the clips that are its; those before the path's first and after its last are lost."""
+    """Each sentence among the clips that are its; those before and after the path's have none."""
     path = otam_path(distances(in_order(evidence), must_pass=True))
     return along(path, evidence, options.segment)
 
@@ -71,9 +71,7 @@ def _by_columns(
     cost: Cost, steps: NDArray[np.uint8] | None, reference: bool, last: NDArray[np.float64]
 ) -> None:
     sign = -1.0 if reference else 1.0
-    last[:] = list(
-        accumulate(cost.column(0).tolist(), lambda above, here: here + sign * min(0.0, above))
-    )
+    last[:] = list(accumulate(cost.column(0).tolist(), lambda above, here: here + sign * min(0.0, above)))
     if steps is not None:
         steps[:, 0] = START
         steps[1:, 0][last[:-1] < 0] = UP

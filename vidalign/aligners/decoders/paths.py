@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def along(path: Path, evidence: Evidence, extent: Extent) -> Decoded:
     similarity, cells = evidence.similarity, clip_cells(evidence.times)
     decoded = nowhere(len(similarity))
     edges = np.searchsorted(path.rows, np.arange(len(similarity) + 1))
-    for k, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (start, stop) in enumerate(pairwise(edges)):
         clips = path.columns[start:stop]
         clips = clips[~np.isnan(similarity[k, clips])]
         if not len(clips):

@@ -17,7 +17,7 @@ from vidalign.aligners.decoders.paths import Path, along, around, path_of
 from vidalign.errors import DataError
 
 AFTER_STEP, RUN, STEP_ENDS = 1, 2, 4
-"""A step's second follows the step before (0: background, RUN: itself); the background after it follows it."""
+"""A step comes after the step before, or goes on (0: after background); the background after it begins."""
 
 
 def decode(evidence: Evidence, options: StepsOptions) -> Decoded:
@@ -39,7 +39,7 @@ def step_costs(evidence: Evidence, *, softmax: bool) -> Cost:
         values = row.astype(np.float64) / evidence.temperature
         np.logaddexp(scaled, np.where(np.isnan(values), -math.inf, values), out=scaled)
     by_column = np.where(np.isinf(scaled), 0.0, scaled)
-    reach = (np.fmax.reduce(evidence.similarity, axis=None) - np.fmin.reduce(evidence.similarity, axis=None))
+    reach = np.fmax.reduce(evidence.similarity, axis=None) - np.fmin.reduce(evidence.similarity, axis=None)
     barrier = (1 + math.log(len(evidence.similarity)) + float(reach) / evidence.temperature) * sum(cost.shape)
     return Cost(evidence.similarity, -1 / evidence.temperature, 0.0, barrier, by_column)
 

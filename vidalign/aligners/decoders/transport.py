@@ -60,9 +60,7 @@ def sinkhorn(
     return sentences, clips
 
 
-def _blocks(
-    similarity: NDArray[np.floating], epsilon: float
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _blocks(similarity: NDArray[np.floating], epsilon: float) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """First row and rows of similarity / epsilon, -inf where not scored."""
     rows = max(1, _BLOCK // max(1, similarity.shape[1]))
     for first in range(0, len(similarity), rows):

@@ -31,7 +31,7 @@ class Prior:
         """Costs (T,) of a sentence."""
         if not self.strength or math.isnan(self.expected[k]):
             return 0.0
-        return self.strength * np.abs(self.at - self.expected[k])
+        return np.asarray(self.strength * np.abs(self.at - self.expected[k]))
 
 
 def decode(evidence: Evidence, options: ViterbiOptions) -> Decoded:

@@ -7,7 +7,7 @@ gamma > 0 all paths count, by -gamma * log(sum(exp(-cost / gamma))); with gamma 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 
 class Move(NamedTuple):
-    """From state `source` of the node `down` rows above and `right` columns before, paying the plane's cost."""
+    """From state `source` of the node `down` rows up and `right` columns back, paying the plane's cost."""
 
     source: int
     down: int
@@ -25,7 +25,7 @@ class Move(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """The moves into each state, and the state in which paths start: node (0, 0), or the whole first column."""
+    """The moves into each state, and the state in which paths start: at (0, 0), or in the whole first column."""
 
     states: tuple[tuple[Move, ...], ...]
     start: int = 0
@@ -42,8 +42,8 @@ def path_costs(
     scale = -1 / gamma if gamma else -1.0
     scores = torch.stack([skewed(plane * scale) for plane in planes])
     scores = scores.permute(3, 0, 2, 1).contiguous()
-    ends: Tensor = _Paths.apply(scores, lattice, rows, columns, gamma == 0)
-    return ends / scale
+    apply: Callable[..., Tensor] = _Paths.apply
+    return apply(scores, lattice, rows, columns, gamma == 0) / scale
 
 
 def softmin(values: Tensor, gamma: float) -> Tensor:
@@ -54,8 +54,8 @@ def softmin(values: Tensor, gamma: float) -> Tensor:
 def skewed(plane: Tensor) -> Tensor:
     """(B, n, m) -> (B, n, n + m - 1) with anti-diagonals as columns, -inf where there is no node."""
     rows, columns = plane.shape[-2:]
-    wide = F.pad(plane, (0, rows), value=-math.inf).flatten(-2)
-    return wide[..., : rows * (rows + columns - 1)].unflatten(-1, (rows, rows + columns - 1))
+    wide = F.pad(plane, (0, rows), value=-math.inf).flatten(1)
+    return wide[:, : rows * (rows + columns - 1)].view(len(plane), rows, -1)
 
 
 class _Paths(torch.autograd.Function):

@@ -12,7 +12,7 @@ from vidalign.aligners.decoders.soft.batch import checked, lengths
 from vidalign.aligners.decoders.soft.lattice import Lattice, Move, path_costs
 
 OTAM = Lattice(((Move(0, 1, 1, 0), Move(0, 1, 0, 1), Move(0, 0, 1, 0)),), first_column=True)
-"""Columns before the first clip and after the last one cost nothing; down goes plane 1, in few columns only."""
+"""Columns before the first clip and after the last one cost nothing; plane 1 is for going down."""
 
 
 def soft_otam(
