@@ -62,7 +62,9 @@ class Cost:
 
 def as_cost(cost: Matrix | Cost) -> Cost:
     """A matrix of costs, in which NaN is a cell that cannot be matched, as a `Cost`."""
-    return cost if isinstance(cost, Cost) else Cost(np.asarray(cost))
+    if isinstance(cost, Cost):
+        return cost
+    return Cost(cost if cost.dtype in (np.float32, np.float64) else cost.astype(np.float64))
 
 
 def distances(evidence: Evidence, *, must_pass: bool) -> Cost:

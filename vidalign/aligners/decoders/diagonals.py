@@ -42,5 +42,5 @@ def diagonals(cost: Cost) -> Iterator[Diagonal]:
 
 def _plain(cost: Cost) -> bool:
     """Whether the numbers of the matrix are the costs as they stand."""
-    unchanged = (cost.scale, cost.offset, cost.by_column) == (1.0, 0.0, None)
+    unchanged = (cost.scale, cost.offset) == (1.0, 0.0) and cost.by_column is None
     return unchanged and not math.isnan(float(cost.matrix.min(initial=math.inf)))

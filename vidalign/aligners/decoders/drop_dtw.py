@@ -83,7 +83,7 @@ def _drops(cost: Cost, sentences: DropCost, clips: DropCost) -> Drops:
 
 def _swept(cost: Cost, drops: Drops, choices: NDArray[np.uint8] | None, engine: fast.Engine) -> float:
     """`choices` is (K + 1, T + 1): there is a node before each line too."""
-    kernel = fast.kernel("drop_dtw", engine)
+    kernel = fast.kernel("drop_dtw", cost, engine)
     if kernel is None:
         return _by_diagonals(cost, drops, choices)
     return float(kernel(*fast.arguments(cost), drops.sentences, drops.clips, fast.table(choices)))

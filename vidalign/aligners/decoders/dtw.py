@@ -44,7 +44,7 @@ def dtw_path(cost: Matrix | Cost, *, engine: fast.Engine = "auto") -> Path:
 def _swept(cost: Cost, steps: NDArray[np.uint8] | None, engine: fast.Engine) -> float:
     if not cost.matrix.size:
         raise ValueError(f"a matrix of {cost.shape} has no path")
-    kernel = fast.kernel("dtw", engine)
+    kernel = fast.kernel("dtw", cost, engine)
     if kernel is not None:
         return float(kernel(*fast.arguments(cost), fast.table(steps)))
     return _by_diagonals(cost, steps)
@@ -84,20 +84,26 @@ def _back(steps: NDArray[np.uint8]) -> list[tuple[int, int]]:
     return cells
 
 
-def pad_distances(
-    distances: NDArray[np.floating], rows: int, columns: int, *, reference: bool = False
-) -> NDArray[np.floating]:
-    """Distances (K, T) in a matrix (rows, columns) whose last corner costs what the last cell of theirs does.
+def dtw_padded(
+    distances: Matrix, rows: int, columns: int, *, reference: bool = False, engine: fast.Engine = "auto"
+) -> float:
+    """The distance of one matrix (K, T) of several, the largest of which have `rows` and `columns`.
 
-    What is added is infinite but for a way of zeros to the corner. TempCLR's evaluation (`reference`) takes
-    that way too wide: where no column is added it sets the last row of distances itself to 0.
+    That they differ in size plays no part, unless it is to be as in TempCLR's evaluation (`reference`), which
+    pads: see `padded_as_in_reference`.
+    """
+    if reference:
+        distances = padded_as_in_reference(distances, rows, columns)
+    return dtw(distances, engine=engine)
+
+
+def padded_as_in_reference(distances: Matrix, rows: int, columns: int) -> Matrix:
+    """Distances in a matrix of (rows, columns): infinite beside them, 0 beyond their last row and column.
+
+    From the row before the last one the way to the corner leads past the last cell; and where no column is
+    added the whole last row of distances becomes 0. So it is in TempCLR's evaluation.
     """
     down, right = rows - distances.shape[0], columns - distances.shape[1]
     padded = np.pad(distances, ((0, down), (0, right)), constant_values=math.inf)
-    if reference:
-        padded[-down - 1 :, -right if right else 0 :] = 0
-        return padded
-    corner = distances.shape[0] - 1, distances.shape[1] - 1
-    padded[corner[0] :, corner[1] :] = 0
-    padded[corner] = distances[corner]
+    padded[-down - 1 :, -right if right else 0 :] = 0
     return padded

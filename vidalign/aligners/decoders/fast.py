@@ -1,4 +1,4 @@
-"""The kernels compiled by numba, with the extra `fast`; numpy gives the same numbers and paths, bit by bit."""
+"""The kernels compiled by numba, with the extra `fast`; numpy gives the same numbers and paths, exactly."""
 
 from __future__ import annotations
 
@@ -20,24 +20,33 @@ Engine = Literal["auto", "numpy", "numba"]
 Kernel = Callable[..., float]
 
 
-def kernel(name: str, engine: Engine) -> Kernel | None:
-    """The compiled kernel of `kernels`, None where numpy does the work; raises MissingExtraError."""
+def kernel(name: str, cost: Cost, engine: Engine) -> Kernel | None:
+    """The kernel of `kernels` for this cost, None where numpy does the work; raises MissingExtraError."""
     if engine == "numpy" or (engine == "auto" and find_spec("numba") is None):
         return None
     if find_spec("numba") is None:
         raise MissingExtraError("numba is not installed", hint="pip install 'vidalign[fast]'")
-    return _compiled(name)
+    return _compiled(name, cost.matrix.dtype)
 
 
 @cache
-def _compiled(name: str) -> Kernel:
+def _compiled(name: str, dtype: np.dtype[Any]) -> Kernel:
+    """Compiled once for matrices of this kind, whatever their strides, and kept on disk where that can be."""
     import numba
+    from numba.types import Array, boolean, float64, uint8, void
 
+    cost = (Array(numba.from_dtype(dtype), 2, "A", readonly=True), float64, float64, float64)
+    line, table = Array(float64, 1, "A", readonly=True), uint8[:, ::1]
+    signature = {
+        "dtw": float64(*cost, table),
+        "otam": void(*cost, boolean, float64[::1], table),
+        "drop_dtw": float64(*cost, line, line, table),
+    }[name]
     plain: Kernel = getattr(kernels, name)
     try:
-        compiled: Kernel = numba.njit(cache=True, nogil=True)(plain)
-    except RuntimeError:  # nowhere to keep what was compiled
-        compiled = numba.njit(nogil=True)(plain)
+        compiled: Kernel = numba.njit(signature, cache=True, nogil=True)(plain)
+    except RuntimeError:  # nowhere to keep it
+        compiled = numba.njit(signature, nogil=True)(plain)
     return compiled
 
 

@@ -57,7 +57,7 @@ def _swept(
     """The distance and the sentence that the path ends with."""
     if not cost.matrix.size:
         raise ValueError(f"a matrix of {cost.shape} has no path")
-    kernel = fast.kernel("otam", engine)
+    kernel = fast.kernel("otam", cost, engine)
     last = np.empty(cost.shape[0])
     if kernel is not None:
         kernel(*fast.arguments(cost), reference, last, fast.table(steps))

@@ -20,7 +20,7 @@ def checked(cost: Tensor) -> Tensor:
 
 
 def lengths(cost: Tensor, row_padding: Tensor | None, column_padding: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Rows (B,) and columns (B,) before the padding, which is at the end and True in masks (B, K) and (B, T)."""
+    """Rows (B,) and columns (B,) before the padding, which is at the end and True in (B, K) and (B, T)."""
     found = []
     for padding, size in ((row_padding, cost.shape[1]), (column_padding, cost.shape[2])):
         if padding is None:
