@@ -233,7 +233,9 @@ def test_transport_has_its_masses(batch: tuple[Tensor, Tensor, Tensor]) -> None:
         np.testing.assert_allclose(plan[b].sum(0), [1] * columns + [0] * (6 - columns) + [rows], atol=1e-6)
 
 
-def test_both_transports_are_one(batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_transports_are_one(
+    batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     similarity = batch[0][0].clone()
     similarity[1, 2], similarity[3] = torch.nan, torch.nan
     monkeypatch.setattr("vidalign.aligners.decoders.transport._BLOCK", 7)

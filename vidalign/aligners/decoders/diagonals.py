@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,8 @@ from numpy.typing import NDArray
 from vidalign.aligners.decoders.costs import Cost
 
 
-class Diagonal(NamedTuple):
-    """Cells (i, number - i) of rows `first` to `stop`, their costs, and where they lie in a flat matrix."""
-
-    number: int
-    first: int
-    stop: int
-    costs: NDArray[np.floating]
-    flat: slice
+Diagonal = tuple[int, int, int, NDArray[np.floating], slice]
+"""Number, first row and end of rows, costs of the cells (i, number - i), where these lie in a flat matrix."""
 
 
 def diagonals(cost: Cost) -> Iterator[Diagonal]:
@@ -37,7 +30,7 @@ def diagonals(cost: Cost) -> Iterator[Diagonal]:
             values = cost.read(values, shift)
         start = first * stride + number
         flat = slice(start, start + (stop - first - 1) * stride + 1, max(1, stride))
-        yield Diagonal(number, first, stop, values, flat)
+        yield number, first, stop, values, flat
 
 
 def _plain(cost: Cost) -> bool:

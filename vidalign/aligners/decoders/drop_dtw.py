@@ -133,7 +133,8 @@ def _add_costs(both: NDArray[np.float64], low: int, cells: Diagonal | None) -> N
     """Matching costs of the nodes of an anti-diagonal from row `low` on; those before a line cannot match."""
     costs = np.full(len(both), math.inf)
     if cells is not None:
-        costs[cells.first + 1 - low : cells.stop + 1 - low] = cells.costs
+        _, first, stop, matched, _ = cells
+        costs[first + 1 - low : stop + 1 - low] = matched
     both += costs
 
 

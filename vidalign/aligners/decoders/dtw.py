@@ -52,25 +52,32 @@ def _swept(cost: Cost, steps: NDArray[np.uint8] | None, engine: fast.Engine) -> 
 
 def _by_diagonals(cost: Cost, steps: NDArray[np.uint8] | None) -> float:
     rows = cost.shape[0]
-    before, last, here = (np.full(rows + 1, math.inf) for _ in range(3))
-    before[0] = 0.0
-    up_wins, left_wins = np.empty((2, rows), dtype=np.uint8)
+    lines = np.full((3, rows + 1), math.inf)
+    lines[1, 0] = 0.0
+    flags = np.empty((2, rows), dtype=np.bool_)
     table = None if steps is None else steps.reshape(-1)
-    for _, first, stop, costs, flat in diagonals(cost):
-        diagonal, up, left = before[first:stop], last[first:stop], last[first + 1 : stop + 1]
-        best = here[first + 1 : stop + 1]
+    span = 0, 0
+    for number, first, stop, costs, flat in diagonals(cost):
+        if span != (first, stop):
+            span = first, stop
+            aboves, besides = lines[:, first:stop], lines[:, first + 1 : stop + 1]
+            views = list(zip(aboves, besides, strict=True))
+            up_wins, left_wins = flags[:, : stop - first]
+            codes, lefts = up_wins.view(np.uint8), left_wins.view(np.uint8)
+        diagonal, _ = views[(number + 1) % 3]
+        up, left = views[(number + 2) % 3]
+        _, best = views[number % 3]
         np.minimum(diagonal, up, out=best)
         if table is not None:
-            ups, lefts = up_wins[: len(best)], left_wins[: len(best)]
-            np.less(up, diagonal, out=ups.view(np.bool_))
-            np.less(left, best, out=lefts.view(np.bool_))
+            np.less(up, diagonal, out=up_wins)
+            np.less(left, best, out=left_wins)
             np.add(lefts, lefts, out=lefts)
-            np.maximum(ups, lefts, out=table[flat])
+            np.maximum(codes, lefts, out=table[flat])
         np.minimum(best, left, out=best)
         best += costs
-        before, last, here = last, here, before
-        here[0] = math.inf
-    return float(last[rows])
+        if number == 0:
+            lines[1, 0] = math.inf
+    return float(best[-1])
 
 
 def _back(steps: NDArray[np.uint8]) -> list[tuple[int, int]]:

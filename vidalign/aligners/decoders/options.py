@@ -38,10 +38,13 @@ class OtamOptions:
 
 @dataclass(frozen=True, slots=True)
 class DropDtwOptions:
-    """What dropping a clip or a sentence costs, as a percentile of the costs of all scored cells."""
+    """What dropping a clip or a sentence costs, as a percentile of the costs of all scored cells.
 
-    clips: float = _from(1.0, 0, 100)
-    sentences: float = _from(1.0, 0, 100)
+    The defaults are those that do well in the synthetic world, as `ViterbiOptions.skip` is.
+    """
+
+    clips: float = _from(2.0, 0, 100)
+    sentences: float = _from(0.1, 0, 100)
     segment: Extent = "path"
 
 
@@ -49,12 +52,13 @@ class DropDtwOptions:
 class StepsOptions:
     """`runs`: a step may take several seconds. `background` is the cost of a second without a step.
 
-    `cost`: minus the log-softmax over the steps at the scorer's temperature, or minus the similarity.
+    `cost`: how much similarity is lacking, or (CrossTask) minus its log-softmax over the steps of a second,
+    at the scorer's temperature.
     """
 
     runs: bool = False
     background: float = _from(0.0, 0)
-    cost: Literal["softmax", "similarity"] = "softmax"
+    cost: Literal["similarity", "softmax"] = "similarity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class TransportOptions:
     `epsilon` counts in units of similarity, `iterations` are Sinkhorn's.
     """
 
-    bucket: float = _from(30.0, 0, 100)
+    bucket: float = _from(50.0, 0, 100)
     epsilon: float = _from(0.1, 1e-6)
     iterations: int = _from(50, 1)
 
@@ -77,7 +81,7 @@ class ViterbiOptions:
     `distinct`: no two sentences take the same clip.
     """
 
-    skip: float = _from(1.0, 0, 100)
+    skip: float = _from(4.0, 0, 100)
     prior: float = _from(0.0, 0)
     distinct: bool = False
 

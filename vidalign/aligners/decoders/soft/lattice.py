@@ -25,7 +25,7 @@ class Move(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """The moves into each state, and the state that paths start in: at (0, 0) or in all of the first column."""
+    """The moves into each state, and the state that paths start in: at (0, 0), or down the first column."""
 
     states: tuple[tuple[Move, ...], ...]
     start: int = 0
