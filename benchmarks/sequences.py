@@ -2,7 +2,8 @@
 
 Prints ratios plain / numpy (goal: at least 40), best other package / numba (goal: at least 1; the packages
 are dtw-python, tslearn and librosa) and soft-DTW package / torch on batches of 64 (pysdtw; goal: at least 1),
-which torch has padded and the package, which knows no masks, whole. What is not installed is left out with a line. The first call of everything, which compiles, is not counted.
+which torch has padded and the package, which knows no masks, whole. What is not installed is left out with a
+line. The first call of everything, which compiles, is not counted.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from vidalign.aligners.decoders.costs import Cost
 
-
 Diagonal = tuple[int, int, int, NDArray[np.floating], slice]
 """Number, first row and end of rows, costs of the cells (i, number - i), where these lie in a flat matrix."""
 
