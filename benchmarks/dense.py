@@ -134,7 +134,7 @@ def compare(name: str, video: Path, seconds: float, apart: int, rounds: int) -> 
     made = backbone(name, recipe)
     whole = dense(video, made)
     count, numbers = len(whole), list(range(0, len(whole), apart))
-    assert count == round(seconds * 15) - 15
+    assert count == int(seconds * 15) - 15
     assert np.array_equal(dense(video, made, shared=False), whole)
     some = clip_by_clip(video, made, numbers)
     away = np.abs(whole[numbers] - some).max() / np.abs(some).max()

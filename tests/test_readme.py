@@ -21,6 +21,7 @@ from vidalign.weights.recipes import recipe_names
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 ENCODERS = (ROOT / "docs" / "encoders.md").read_text("utf-8")
+PAGES = [path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))]
 
 
 def shell_lines(text: str = README) -> list[str]:
@@ -35,7 +36,7 @@ def unfolded(block: str) -> list[str]:
 
 
 def vidalign_commands() -> list[str]:
-    lines = [*shell_lines(), *shell_lines(ENCODERS)]
+    lines = [line for text in (README, *PAGES) for line in shell_lines(text)]
     parts = [part.strip() for line in lines for part in re.split(r"&&|\|", line)]
     return [part for part in parts if part.startswith("vidalign ")]
 

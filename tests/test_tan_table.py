@@ -14,9 +14,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "tan_table"
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("table")
+def table() -> ModuleType:
+    return importlib.import_module("benchmarks.tan_table.table")
 
 
 @pytest.fixture

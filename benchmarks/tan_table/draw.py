@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
-from methods import METHODS
+from benchmarks.rows import spread
+from benchmarks.tan_table.methods import METHODS
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -30,10 +31,7 @@ def _of(rows: Rows, method: str, level: str) -> Rows:
 
 
 def _spread(rows: Rows, name: str) -> str:
-    values = [100 * row[name] for row in rows if row[name] is not None]
-    if not values:
-        return ""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+    return spread([100 * row[name] for row in rows if row[name] is not None])
 
 
 def _gain(rows: Rows, control: Rows) -> str:

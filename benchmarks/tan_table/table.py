@@ -1,4 +1,4 @@
-"""TAN's table in the synthetic world: `python benchmarks/tan_table/table.py --work DIR`.
+"""TAN's table in the synthetic world: `python -m benchmarks.tan_table.table --work DIR`.
 
 A row is one method, level and seed. What a row needs is made once, and found again by a hash of all that it
 depends on; a training that was stopped goes on. Finished rows are added to rows.jsonl, and table.md is drawn
@@ -8,11 +8,8 @@ from them. `--method NAME --level LEVEL --seed N --check` makes one row and comp
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from draw import draw_table
-from methods import METHODS, Method
 
+from benchmarks.rows import add_row, commit, key_of, read_rows, vidalign
+from benchmarks.tan_table.draw import draw_table
+from benchmarks.tan_table.methods import METHODS, Method
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
-ROWS = HERE / "rows.jsonl"
-PROGRAM = Path(sysconfig.get_path("scripts")) / "vidalign"
 LEVELS = ("published", "hard")
 SEEDS = (0, 1, 2)
 TEST_SEED, TEST_VIDEOS = 4000, 20
@@ -55,7 +51,7 @@ class Row:
             "worlds": [TEST_SEED, TEST_VIDEOS, TRAIN_SEED, TRAIN_VIDEOS],
             "backbone": file_sha256("mini", "backbone"),
         }
-        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+        return key_of(known)
 
 
 def main() -> int:
@@ -74,7 +70,7 @@ def main() -> int:
         for level in given.level or LEVELS
         for method in methods
     ]
-    kept = {row["key"]: row for row in _read_rows()}
+    kept = {row["key"]: row for row in read_rows(HERE)}
     wrong = 0
     for row in rows:
         if given.check or row.key() not in kept:
@@ -83,9 +79,9 @@ def main() -> int:
             if given.check:
                 wrong += _differs(made, kept.get(row.key()))
             else:
-                _add_row(made)
+                add_row(HERE, made)
     if not given.check:
-        (HERE / "table.md").write_text(draw_table(_read_rows()), "utf-8")
+        (HERE / "table.md").write_text(draw_table(read_rows(HERE)), "utf-8")
     return min(wrong, 1)
 
 
@@ -97,7 +93,7 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
     command = ["eval", "align", str(test / "truth.json"), "--features", str(test / "features"), "--json"]
     command += ["-q", "--resamples", "0", "--subtitles", str(test / "subtitles"), *row.method.evaluation]
     command += ["--model", str(model)] if model is not None else []
-    lines = _vidalign(*command).splitlines()
+    lines = vidalign(*command).splitlines()
     found = json.loads(lines[-1])
     scores = {name: found[name]["value"] for name in NUMBERS}
     return {
@@ -107,7 +103,7 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
         "seed": row.seed,
         **{name: None if value is None else round(value, 4) for name, value in scores.items()},
         "seconds": round(time.monotonic() - started),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -116,8 +112,8 @@ def _test_world(level: str, work: Path) -> Path:
     folder = work / f"test-{level}"
     world = ("--videos", str(TEST_VIDEOS), "--seed", str(TEST_SEED), "--level", level)
     if not (folder / "world.yaml").exists():
-        _vidalign("synth", "-o", str(folder), *world, "--overwrite", "-q")
-    _vidalign("extract", str(folder / "videos"), "-o", str(folder / "features"), "--backbone", "mini", "-q")
+        vidalign("synth", "-o", str(folder), *world, "--overwrite", "-q")
+    vidalign("extract", str(folder / "videos"), "-o", str(folder / "features"), "--backbone", "mini", "-q")
     return folder
 
 
@@ -134,7 +130,7 @@ def _train(row: Row, work: Path) -> Path | None:
         if model is not None:
             settings |= {"init_from": str(model), "warm_start": None, "network": None, "small_residual": 1.0}
         options = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-        _vidalign("train", str(HERE / "tan.yaml"), "-o", str(folder), "-q", *options)
+        vidalign("train", str(HERE / "tan.yaml"), "-o", str(folder), "-q", *options)
         model = folder / "model"
     return model
 
@@ -143,31 +139,8 @@ def _training_world(row: Row, work: Path) -> dict[str, str]:
     folder = work / f"train-{row.level}-{row.seed}"
     world = ("--videos", str(TRAIN_VIDEOS), "--seed", str(TRAIN_SEED + row.seed), "--level", row.level)
     if not (folder / "world.yaml").exists():
-        _vidalign("synth", "--features-only", "-o", str(folder), *world, "--overwrite", "-q")
+        vidalign("synth", "--features-only", "-o", str(folder), *world, "--overwrite", "-q")
     return {"features": str(folder / "features"), "subtitles": str(folder / "subtitles")}
-
-
-def _vidalign(*arguments: str) -> str:
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"vidalign {' '.join(arguments)}\n{done.stderr}")
-    return done.stdout
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _read_rows() -> list[dict[str, Any]]:
-    if not ROWS.exists():
-        return []
-    return [json.loads(line) for line in ROWS.read_text("utf-8").splitlines()]
-
-
-def _add_row(row: Mapping[str, Any]) -> None:
-    with ROWS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 def _differs(made: Mapping[str, Any], committed: Mapping[str, Any] | None) -> bool:

@@ -18,14 +18,13 @@ class Method:
 
 
 TAC: Change = {"loss.objective": "tac"}
-LATER: Change = {"network": None, "optimizer.warmup": 10}
+LATER: Change = {"network": None, "training.steps": 600, "optimizer.warmup": 10}
 TSP: Change = {**LATER, "loss.objective": "tsp"}
 
 METHODS = (
     Method("TAC, first stage", (TAC,)),
     Method("TAC", (TAC, {**LATER, **TAC})),
     Method("TSP, no GVF", (TAC, TSP)),
-    Method("TSP, average GVF", (TAC, TSP), "avg"),
     Method("TSP, max GVF", (TAC, TSP), "max"),
 )
 CONTROL = "TAC"

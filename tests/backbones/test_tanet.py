@@ -13,8 +13,12 @@ import torch
 from torch.nn import functional as F
 
 from tests.fill_rule import fill_shapes, filled_b, noise, read_keys
+from vidalign.backbones.spec import check_recipe
 from vidalign.backbones.tam import TemporalAdaptive, TemporalShift
 from vidalign.backbones.tanet import TANet, our_names
+from vidalign.errors import ConfigError
+from vidalign.weights.cards import card_names, get_card
+from vidalign.weights.recipes import get_recipe
 
 FRAMES = (8, 16)
 
@@ -191,3 +195,25 @@ def test_every_weight_learns() -> None:
 def test_configurations_that_make_no_network(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"one of"):
         TANet(**wrong)  # type: ignore[arg-type]
+
+
+CARDS = [name for name in card_names() if name.startswith("tanet-")]
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_cards_fit_the_network_and_their_recipes(name: str) -> None:
+    spec = get_card(name).backbone
+    assert spec is not None
+    frames = 16 if "-16f" in name else 8
+    assert spec.config["frames"] == frames
+    for recipe in spec.recipes:
+        check_recipe(spec, recipe, name)
+        assert recipe.frames == frames and recipe.mean[0] == 0.485
+        if recipe.sampling != "uniform":
+            assert recipe.step * recipe.frames == 64
+    with torch.device("meta"):
+        network = TANet(**spec.config)
+    assert network.layers == spec.layers
+    other = get_recipe(f"tanet-dense10-{24 - frames}")
+    with pytest.raises(ConfigError, match=f"frames is {24 - frames}, but {name} takes {frames} only"):
+        check_recipe(spec, other, name)

@@ -308,7 +308,7 @@ def test_shell_completion_knows_the_commands() -> None:
         "COMP_CWORD": "1",
     }
     done = subprocess.run(command(), capture_output=True, text=True, env=asking)
-    assert done.stdout.split() == ["plain,extract"]
+    assert done.stdout.split() == ["plain,extract", "plain,extract-text"]
 
 
 def test_the_second_ctrl_c_does_not_reach_other_tests() -> None:

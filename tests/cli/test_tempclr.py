@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import vidalign
@@ -39,6 +40,10 @@ def test_a_video_is_aligned(cli: Run, model: Path, tmp_path: Path) -> None:
     assert features.features.shape == (6, 16)
     code, _, err = cli(*line, "--margin", "3")
     assert code == 0 and "already done" in err, "the margin plays no part"
+    ordered = cli(*line[:3], "-o", tmp_path / "c.align.h5", "--model", model, "--decoder", "dtw")
+    assert ordered[0] == 0, ordered[2]
+    starts = vidalign.load_alignment(tmp_path / "c.align.h5").segments[:, 0]
+    assert (np.diff(starts[~np.isnan(starts)]) >= 0).all()
     plain = cli(*line[:3], "-o", tmp_path / "b.align.h5", "--model", model, "--scorer", "similarity")
     assert plain[0] == 0, plain[2]
 

@@ -76,6 +76,7 @@ def test_tempclr_needs_s3d_s_own_embedding() -> None:
         spec = get_card(name).aligner
         assert spec is not None
         assert (spec.backbone, spec.layer, spec.recipe) == ("s3d-howto100m", "video_embedding", "videoclip")
+        assert spec.decoder == ("peak" if name == "videoclip" else "dtw")
         assert "omegaconf.dictconfig.DictConfig" in get_card(name).file("aligner").pickle_globals
 
 

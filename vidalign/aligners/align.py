@@ -9,7 +9,9 @@ import numpy as np
 from vidalign._version import __version__
 from vidalign.aligners.calibrate import alignability, confidence, threshold_of
 from vidalign.aligners.decoders import get_decoder
+from vidalign.aligners.decoders.evidence import Evidence
 from vidalign.aligners.registry import Aligner
+from vidalign.aligners.scores import sentence_times
 from vidalign.aligners.windowing import Windowing
 from vidalign.errors import DataError
 from vidalign.store.features import content_sha256
@@ -20,7 +22,7 @@ from vidalign.weights.cards import ModelCard, backbone_of, recipe_of
 
 @dataclass(frozen=True, slots=True)
 class AlignSettings:
-    """What a user may choose; None: what the model card says."""
+    """What a user may choose; None: what the model card says. `decoder` is NAME or NAME:KEY=VALUE,..."""
 
     decoder: str | None = None
     threshold: float | None = None
@@ -35,30 +37,30 @@ def align_features(
     check_features(features, aligner)
     if not transcript.sentences:
         raise DataError(f"{transcript.source or 'the transcript'} has no sentence", hint="give one with text")
-    name = settings.decoder or aligner.spec.decoder
-    decode = get_decoder(name)
+    decoder = get_decoder(settings.decoder or aligner.spec.decoder)
     calibration = aligner.spec.calibration
     scores = aligner.scorer.score(features, transcript.sentences, settings.windowing)
     worth = alignability(scores, calibration)
-    threshold = threshold_of(calibration, settings.threshold)
-    scored = ~np.isnan(scores.similarity).all(axis=1)
-    aligned = (worth.values >= threshold) & scored
-    segments = decode(scores.similarity, features.times)
-    segments[~aligned] = np.nan
+    threshold = threshold_of(calibration, settings.threshold, drops=decoder.drops)
+    spoken = sentence_times(transcript.sentences)
+    score_name, temperature = aligner.scorer.score_name, aligner.spec.temperature
+    found = decoder(Evidence(scores.similarity, features.times, spoken, score_name, temperature))
+    aligned = (worth.values >= threshold) & found.kept
+    segments = np.where(aligned[:, None], found.segments, np.nan)
     return Alignment(
         similarity=scores.similarity,
         alignability=worth.values,
-        confidence=confidence(scores.similarity, features.times, segments, aligner.spec.temperature),
+        confidence=confidence(scores.similarity, features.times, segments, temperature),
         aligned=aligned,
         segments=segments,
         times=features.times,
         sentences=transcript.sentences,
         cues=transcript.cues,
         scorer=aligner.scorer.name,
-        decoder=name,
+        decoder=decoder.written,
         model=aligner.card.name,
-        score=aligner.scorer.score_name,
-        temperature=aligner.spec.temperature,
+        score=score_name,
+        temperature=temperature,
         windowing=scores.windowing,
         text_model=aligner.scorer.text_model,
         features_recipe=features.recipe,

@@ -14,10 +14,15 @@ from vidalign.weights.cards import Calibration
 DEFAULT_THRESHOLD = 0.5
 
 
-def threshold_of(calibration: Calibration | None, given: float | None) -> float:
-    """The threshold that holds: the one given, else the calibration's, else the default."""
+def threshold_of(calibration: Calibration | None, given: float | None, *, drops: bool = False) -> float:
+    """The threshold that holds: the one given, else the calibration's, else the default.
+
+    A decoder that drops sentences decides by itself what is aligned, unless a threshold is given.
+    """
     if given is not None:
         return given
+    if drops:
+        return 0.0
     return calibration.threshold if calibration is not None else DEFAULT_THRESHOLD
 
 

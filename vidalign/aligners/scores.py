@@ -93,6 +93,12 @@ class SegmentEmbedder(Protocol):
         ...
 
 
+def sentence_times(sentences: Sequence[Sentence]) -> NDArray[np.float64]:
+    """When they are spoken (K, 2) in seconds, NaN without times."""
+    known = [(np.nan, np.nan) if s.mid is None else (s.start, s.end) for s in sentences]
+    return np.array(known, dtype=np.float64).reshape(-1, 2)
+
+
 def sentence_mids(sentences: Sequence[Sentence]) -> NDArray[np.float64]:
     """Middles (K,) in seconds, NaN without times."""
     return np.array([np.nan if s.mid is None else s.mid for s in sentences], dtype=np.float64)

@@ -61,17 +61,19 @@ def write_output(output: Path, alignment: Alignment, inputs: Inputs, run: AlignR
 def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
     """Name, value in the file, value now."""
     from vidalign.aligners.calibrate import threshold_of
+    from vidalign.aligners.decoders import get_decoder
 
     spec = run.spec
+    decoder = get_decoder(run.decoder or spec.decoder)
     yield "video", found.video, pair.video.name
     yield from _made_from(found, pair, run)
     yield "model", found.model, run.card.name
     yield "scorer", found.scorer, spec.scorer
     if spec.scorer == "similarity":
         yield "score", found.score, spec.config["score"]
-    yield "decoder", found.decoder, run.decoder or spec.decoder
+    yield "decoder", found.decoder, decoder.written
     yield "weights", found.weights_sha256, run.weights_sha256
-    yield "threshold", found.threshold, threshold_of(spec.calibration, run.threshold)
+    yield "threshold", found.threshold, threshold_of(spec.calibration, run.threshold, drops=decoder.drops)
     yield "matrix", found.similarity is not None, run.matrix
     if spec.scorer != "similarity":
         yield "windowing", dict(found.windowing), run.windowing_told

@@ -70,9 +70,9 @@ def align(
     """Align the sentences of `subtitles` with one video, as `vidalign align` does.
 
     `subtitles` is a file, `track:N`, or None: beside or inside the video. `features`, a file or in memory,
-    spare the extraction; `text_features` stand for the words of sentences. None elsewhere: what the model's
-    card says. Doubts are logged as warnings. Raises VideoError, SubtitleError, DataError, ModelError,
-    UsageError.
+    spare the extraction; `text_features` stand for the words of sentences. `decoder` is NAME or
+    NAME:KEY=VALUE,KEY=VALUE. None elsewhere: what the model's card says. Doubts are logged as warnings.
+    Raises VideoError, SubtitleError, DataError, ModelError, UsageError.
     """
     run = AlignRun(
         model=model or default_model(),

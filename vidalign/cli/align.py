@@ -73,7 +73,19 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="NAME",
     help="tan, similarity (dot product) or cosine; by default what the model says.",
 )
-@click.option("--decoder", metavar="NAME", help="How segments are found; by default what the model says.")
+@click.option(
+    "--decoder",
+    metavar="NAME",
+    help="How segments are found: peak, dtw, otam, drop-dtw, viterbi, ot or steps; "
+    "by default what the model says.",
+)
+@click.option(
+    "--decoder-option",
+    "decoder_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the decoder, such as segment=path; repeatable.",
+)
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), help="Alignability from which a sentence counts as aligned."
 )
@@ -142,6 +154,7 @@ def align(
     weights: Path | None,
     scorer: str | None,
     decoder: str | None,
+    decoder_options: tuple[str, ...],
     threshold: float | None,
     min_confidence: float | None,
     segment: Segmentation,
@@ -178,7 +191,7 @@ def align(
     run = AlignRun(
         model=model or default_model(),
         scorer=scorer,
-        decoder=decoder,
+        decoder=_decoder(decoder, decoder_options),
         threshold=threshold,
         min_confidence=min_confidence,
         windowing=windowing,
@@ -197,6 +210,16 @@ def align(
     _align_all(found, run, report, talk, overwrite, fail_fast, dry_run, as_json)
     if report.exit_code:
         raise SystemExit(report.exit_code)
+
+
+def _decoder(name: str | None, options: tuple[str, ...]) -> str | None:
+    """The decoder with its options, as alignments record it."""
+    from vidalign.aligners.decoders import canonical
+    from vidalign.errors import UsageError
+
+    if name is None and options:
+        raise UsageError("--decoder-option goes with --decoder", hint="name the decoder that it is for")
+    return None if name is None else canonical(name, options)
 
 
 def _find(

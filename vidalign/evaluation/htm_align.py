@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vidalign.aligners.align import check_features
 from vidalign.aligners.calibrate import alignability, threshold_of
 from vidalign.aligners.decoders import get_decoder
+from vidalign.aligners.decoders.evidence import Evidence
 from vidalign.aligners.registry import Aligner
 from vidalign.aligners.scores import Encoders, Reading, Scorer, Scores
 from vidalign.aligners.windowing import Mode, Window, plan_htm_align
@@ -116,10 +117,10 @@ def read_scores(
     similarity, or by what the calibration was fitted to.
     """
     worth = alignability(scores, calibration)
-    aligned = worth.values >= threshold_of(calibration, None)
-    aligned &= ~np.isnan(scores.similarity).all(axis=1)
-    segments = get_decoder(decoder)(scores.similarity, times)
-    segments[~aligned] = np.nan
+    method = get_decoder(decoder)
+    found = method(Evidence(scores.similarity, times))
+    aligned = worth.values >= threshold_of(calibration, None, drops=method.drops)
+    segments = np.where((aligned & found.kept)[:, None], found.segments, np.nan)
     probabilities = None if worth.kind == "rank" else worth.values.astype(np.float64)
     if scores.head is not None:
         order = np.nan_to_num(scores.head, nan=0.0).astype(np.float64)

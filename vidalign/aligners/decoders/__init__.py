@@ -1,23 +1,61 @@
-"""Decoders: similarity -> segments. One file a decoder, one table."""
+"""Decoders: similarity -> segments. One file a method, one table; a method is loaded when it is used.
+
+`soft` holds their differentiable forms in torch, which no decoder needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from vidalign.aligners.decoders.options import Options, canonical, parse, write
 
-from vidalign.aligners.decoders.peak import peak
-from vidalign.errors import ModelError
+if TYPE_CHECKING:
+    from vidalign.aligners.decoders.evidence import Decoded, Evidence
 
-Decoder = Callable[[NDArray[np.float32], NDArray[np.float64]], NDArray[np.float64]]
-"""Similarity (K, T) and times (T, 2) -> segments (K, 2) in seconds, NaN where a row has no scored cell."""
+__all__ = ["DECODERS", "Decoder", "canonical", "get_decoder"]
 
-DECODERS: dict[str, Decoder] = {"peak": peak}
+DECODERS = {
+    "peak": "vidalign.aligners.decoders.peak",
+    "dtw": "vidalign.aligners.decoders.dtw",
+    "otam": "vidalign.aligners.decoders.otam",
+    "drop-dtw": "vidalign.aligners.decoders.drop_dtw",
+    "steps": "vidalign.aligners.decoders.steps",
+    "ot": "vidalign.aligners.decoders.transport",
+    "viterbi": "vidalign.aligners.decoders.viterbi",
+}
+"""Name -> module, whose `decode(evidence, options)` gives what was decoded."""
+
+_DROPPING = {"drop-dtw", "ot", "viterbi"}
 
 
-def get_decoder(name: str) -> Decoder:
-    """The decoder of that name; raises ModelError listing the known ones."""
-    if name not in DECODERS:
-        raise ModelError(f"unknown decoder {name!r}", hint=f"known decoders: {', '.join(DECODERS)}")
-    return DECODERS[name]
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """A decoder with its options; called with evidence it says where each sentence is seen.
+
+    Raises DataError where nothing can be decoded.
+    """
+
+    name: str
+    options: Options
+
+    @property
+    def written(self) -> str:
+        """As alignments record it: the name and the options that are not at their defaults."""
+        return write(self.name, self.options)
+
+    @property
+    def drops(self) -> bool:
+        """Whether it says by itself which sentences cannot be seen."""
+        return self.name in _DROPPING
+
+    def __call__(self, evidence: Evidence) -> Decoded:
+        decode: Callable[[Evidence, Options], Decoded] = import_module(DECODERS[self.name]).decode
+        return decode(evidence, self.options)
+
+
+def get_decoder(written: str) -> Decoder:
+    """The decoder NAME or NAME:KEY=VALUE,...; raises ModelError listing the known ones, or UsageError."""
+    return Decoder(*parse(written))

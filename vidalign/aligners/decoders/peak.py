@@ -5,8 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vidalign.aligners.decoders.evidence import Decoded, Evidence
+from vidalign.aligners.decoders.options import PeakOptions
+
 LEVEL = 0.5
 """How far a neighbour may fall from the peak towards the row's median and still belong to the segment."""
+
+
+def decode(evidence: Evidence, options: PeakOptions) -> Decoded:
+    """Each sentence at its highest cell; whatever the others do."""
+    segments = peak(evidence.similarity, evidence.times)
+    clips = np.full(len(segments), -1)
+    scored = ~np.isnan(evidence.similarity).all(axis=1)
+    if scored.any():
+        clips[scored] = np.nanargmax(evidence.similarity[scored], axis=1)
+    return Decoded(segments, clips)
 
 
 def peak(similarity: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -19,17 +32,29 @@ def peak(similarity: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray
     cells = clip_cells(times)
     segments = np.full((len(similarity), 2), np.nan)
     for row, values in enumerate(similarity):
-        scored = ~np.isnan(values)
-        if not scored.any():
-            continue
-        best = int(np.nanargmax(values))
-        middle = float(np.median(values[scored]))
-        inside = values >= middle + LEVEL * (float(values[best]) - middle)
-        outside = np.flatnonzero(~inside)
-        first = outside[outside < best].max(initial=-1) + 1
-        last = outside[outside > best].min(initial=len(values)) - 1
-        segments[row] = cells[first, 0], cells[last, 1]
+        if not np.isnan(values).all():
+            first, last = run_around(values, int(np.nanargmax(values)))
+            segments[row] = cells[first, 0], cells[last, 1]
     return segments
+
+
+def run_around(
+    values: NDArray[np.floating], best: int, first: int = 0, last: int | None = None
+) -> tuple[int, int]:
+    """First and last clip of the run around `best` that `peak` speaks of, within `first` to `last`.
+
+    A clip below the row's median stands alone.
+    """
+    middle = float(np.median(values[~np.isnan(values)]))
+    if values[best] < middle:
+        return best, best
+    within = slice(first, len(values) if last is None else last + 1)
+    inside = values[within] >= middle + LEVEL * (float(values[best]) - middle)
+    outside = np.flatnonzero(~inside) + first
+    return (
+        int(outside[outside < best].max(initial=first - 1)) + 1,
+        int(outside[outside > best].min(initial=first + len(inside))) - 1,
+    )
 
 
 def clip_cells(times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Global video features: one pooled vector a video, made by `vidalign extract --gvf`."""
+"""Global video features: one pooled vector a video, made by `vidalign extract --gvf max`."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class EncoderOptions:
 
 @dataclass(frozen=True, slots=True)
 class TspSettings:
-    """The keys of the task. `gvf`: a folder that `vidalign extract --gvf` wrote. `init_from`: a backbone of
+    """The keys of the task. `gvf`: a folder that `vidalign extract` wrote (--gvf). `init_from`: a backbone of
     the same kind (card or folder) that is trained on; it brings its network, but not its heads."""
 
     data: SegmentData

@@ -1,4 +1,4 @@
-"""TAM against TSN and a temporal shift: `python benchmarks/tam_table/tam_table.py --work DIR`.
+"""TAM against TSN and a temporal shift: `python -m benchmarks.tam_table.table --work DIR`.
 
 A row is one method and seed. What a row needs is made once, and found again by a hash of all that it depends
 on; a training that was stopped goes on. Finished rows are added to rows.jsonl, and table.md is drawn from
@@ -8,31 +8,26 @@ them. `--method NAME --seed N --check` makes one row and compares it with the ke
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
 import resource
-import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tam_world
 import yaml
-from tam_draw import draw_table
-from tam_methods import METHODS, Method
 
+from benchmarks.rows import add_row, commit, key_of, read_rows, vidalign
+from benchmarks.tam_table import world
+from benchmarks.tam_table.draw import draw_table
+from benchmarks.tam_table.methods import METHODS, Method
 from vidalign.store.features import read_features
 from vidalign.types import Recipe
 from vidalign.weights.recipes import get_recipe
 
 HERE = Path(__file__).parent
-ROWS = HERE / "rows.jsonl"
-PROGRAM = Path(sysconfig.get_path("scripts")) / "vidalign"
 SEEDS = (0, 1, 2)
 WORLDS = {"training": (640, 7000), "test": (400, 8000)}
 """Videos and seed of each."""
@@ -49,17 +44,17 @@ class Row:
 
     def key(self) -> str:
         """A hash of everything that the row depends on."""
-        world = ("DIRECTIONS", "SIZE", "FRAMES", "FPS", "BLOCKS", "SPEEDS")
+        names = ("DIRECTIONS", "SIZE", "FRAMES", "FPS", "BLOCKS", "SPEEDS")
         known: dict[str, Any] = {
             "temporal": self.method.temporal,
             "seed": self.seed,
             "worlds": WORLDS,
-            "world": [getattr(tam_world, name) for name in world],
+            "world": [getattr(world, name) for name in names],
             **{
                 name: yaml.safe_load((HERE / f"{name}.yaml").read_text("utf-8")) for name in ("tam", "recipe")
             },
         }
-        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+        return key_of(known)
 
 
 def main() -> int:
@@ -71,7 +66,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="make again and compare, writing nothing")
     given = parser.parse_args()
     methods = [m for m in METHODS if given.method is None or m.name in given.method]
-    kept = {row["key"]: row for row in _read_rows()}
+    kept = {row["key"]: row for row in read_rows(HERE)}
     wrong = 0
     for row in rows_of(methods, given.seed or SEEDS):
         if given.check or row.key() not in kept:
@@ -80,9 +75,9 @@ def main() -> int:
             if given.check:
                 wrong += _differs(made, kept.get(row.key()))
             else:
-                _add_row(made)
+                add_row(HERE, made)
     if not given.check:
-        (HERE / "table.md").write_text(draw_table(_read_rows()), "utf-8")
+        (HERE / "table.md").write_text(draw_table(read_rows(HERE)), "utf-8")
     return min(wrong, 1)
 
 
@@ -93,12 +88,12 @@ def rows_of(methods: tuple[Method, ...] | list[Method], seeds: tuple[int, ...] |
 
 def make_row(row: Row, work: Path) -> dict[str, Any]:
     """Train, extract the scores of the test videos, and count; `seconds` are the processor's."""
-    classes = len(tam_world.DIRECTIONS)
+    classes = len(world.DIRECTIONS)
     found = {"accuracy": 1 / classes, "axis": 2 / classes, "sense": 0.5}
     started = _processor_seconds()
     if row.method.temporal:
         for split, (videos, seed) in WORLDS.items():
-            tam_world.make_world(work / split, videos, seed)
+            world.make_world(work / split, videos, seed)
         started = _processor_seconds()
         found = measure(*_scores(_train(row, work), work))
     return {
@@ -107,7 +102,7 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
         "seed": row.seed,
         **{name: round(value, 4) for name, value in found.items()},
         "seconds": round(_processor_seconds() - started),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -116,7 +111,7 @@ def measure(scores: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[s
 
     `sense`: of those on the right axis, the share that is right.
     """
-    best, half = scores.argmax(axis=1), len(tam_world.DIRECTIONS) // 2
+    best, half = scores.argmax(axis=1), len(world.DIRECTIONS) // 2
     right, axis = best == truth, best % half == truth % half
     return {
         "accuracy": float(right.mean()),
@@ -135,7 +130,7 @@ def _train(row: Row, work: Path) -> Path:
         "data.cache": str(work / "frames"),
     }
     options = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-    _vidalign("train", str(HERE / "tam.yaml"), "-o", str(folder), "-q", "--device", "cpu", *options)
+    vidalign("train", str(HERE / "tam.yaml"), "-o", str(folder), "-q", "--device", "cpu", *options, threads=1)
     return folder / "model"
 
 
@@ -147,40 +142,17 @@ def _scores(model: Path, work: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     recipe.write_text(yaml.safe_dump(values), "utf-8")
     folder = model.parent / "scores"
     given = ("--backbone", str(model), "--recipe", str(recipe), "--dtype", "float32", "--device", "cpu")
-    _vidalign("extract", str(work / "test"), "-o", str(folder), "-q", *given)
-    names = list(tam_world.DIRECTIONS)
+    vidalign("extract", str(work / "test"), "-o", str(folder), "-q", *given, threads=1)
+    names = list(world.DIRECTIONS)
     files = sorted(folder.glob("*/*.h5"))
     order = [sorted(names).index(name) for name in names]
     found = np.concatenate([read_features(path).features for path in files])[:, order]
     return found, np.array([names.index(path.parent.name) for path in files])
 
 
-def _vidalign(*arguments: str) -> None:
-    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, env=alone)
-    if done.returncode:
-        sys.exit(f"vidalign {' '.join(arguments)}\n{done.stderr}")
-
-
 def _processor_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _read_rows() -> list[dict[str, Any]]:
-    if not ROWS.exists():
-        return []
-    return [json.loads(line) for line in ROWS.read_text("utf-8").splitlines()]
-
-
-def _add_row(row: Mapping[str, Any]) -> None:
-    with ROWS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 def _differs(made: Mapping[str, Any], committed: Mapping[str, Any] | None) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
-from tam_methods import CONTROL, METHODS
+from benchmarks.rows import spread
+from benchmarks.tam_table.methods import CONTROL, METHODS
 
 Rows = Sequence[Mapping[str, Any]]
 NUMBERS = {"accuracy": "direction", "axis": "axis", "sense": "which way, given the axis"}
@@ -18,14 +19,10 @@ def draw_table(rows: Rows) -> str:
     lines = [_line(*head), _line(*["---"] * len(head))]
     for method in METHODS:
         ours = [row for row in rows if row["method"] == method.name]
-        spreads = [_spread([100 * row[name] for row in ours]) for name in NUMBERS]
-        seconds = f"{mean(row['seconds'] for row in ours):.0f}" if method.temporal else ""
+        spreads = [spread([100 * row[name] for row in ours]) for name in NUMBERS]
+        seconds = f"{mean(row['seconds'] for row in ours):.0f}" if ours and method.temporal else ""
         lines.append(_line(method.name, *spreads, _gain(ours, rows) if method.temporal else "", seconds))
     return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def _gain(ours: Rows, rows: Rows) -> str:

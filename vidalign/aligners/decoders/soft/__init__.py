@@ -1,0 +1,1 @@
+"""The decoders' differentiable forms: batched, padded, in torch. Training uses them; decoding does not."""
