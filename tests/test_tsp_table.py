@@ -16,14 +16,13 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "tsp_table"
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("tsp_table")
+def table() -> ModuleType:
+    return importlib.import_module("benchmarks.tsp_table.table")
 
 
 @pytest.fixture
-def probe(table: ModuleType) -> ModuleType:
-    return importlib.import_module("tsp_probe")
+def probe() -> ModuleType:
+    return importlib.import_module("benchmarks.tsp_table.probe")
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_another_configuration_is_another_row(table: ModuleType) -> None:
 
 
 def test_segments_cover_a_video_and_what_an_object_looks_like_says_nothing(table: ModuleType) -> None:
-    world = table.tsp_world
+    world = table.drawn
     segments = world.draw_segments(Random(3))
     assert [s.start for s in segments[1:]] == [s.end for s in segments[:-1]]
     assert (segments[0].start, segments[-1].end) == (0, world.SETTINGS.frames)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
-from tsp_world import ACTIONS
 
+from benchmarks.tsp_table.world import ACTIONS
 from vidalign.store.features import read_features
 
 DECAY = 1e-3

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
 from typing import Any
 
-from tsp_methods import CONTROL, METHODS
+from benchmarks.rows import spread
+from benchmarks.tsp_table.methods import CONTROL, METHODS
 
 Rows = Sequence[Mapping[str, Any]]
 NUMBERS = {
@@ -34,10 +34,7 @@ def _of(rows: Rows, method: str) -> Rows:
 
 
 def _spread(rows: Rows, name: str) -> str:
-    values = [100 * row[name] for row in rows]
-    if not values:
-        return ""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+    return spread([100 * row[name] for row in rows])
 
 
 def _gain(ours: Rows, rows: Rows) -> str:
