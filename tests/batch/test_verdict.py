@@ -74,7 +74,9 @@ def test_the_way_names_the_extra_where_it_is_missing(bare: None, monkeypatch: py
     text = vocabulary_warning(0.123, get_card("mini"))
     assert "for real footage: `pip install 'vidalign[clip]'`, then `vidalign models fetch clip-vit" in text
     monkeypatch.setattr(verdict, "missing_roles", lambda card: ())
-    assert "clip" not in vocabulary_warning(0.0, get_card("mini")), "nothing without its extra is of use"
+    told = vocabulary_warning(0.0, get_card("mini"))
+    assert "clip-vit" not in told, "nothing without its extra is of use"
+    assert "tan-htm370k" in told and "nsva" not in told, "nor what reads no words"
 
 
 def test_an_installed_model_that_knows_more(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,12 +66,17 @@ def vocabulary_warning(known: float, card: ModelCard) -> str:
     text = f"{1 - known:.0%} of the words are outside the dictionary of {card.name}: its result means little"
     if card.name != BUNDLED:
         return text
-    others = [other for other in list_cards() if other.aligner is not None and other.name != card.name]
+    others = [other for other in list_cards() if _reads_words(other) and other.name != card.name]
     here = [f"--model {other.name}" for other in sorted(others, key=_first) if _is_here(other)]
     if here:
         return f"{text}; installed models that know more: {', '.join(here)}"
     way = f"{KNOWS_MORE}, of how-to videos, {how_to_get(get_card(KNOWS_MORE))}"
     return f"{text}; {way_to_real_footage()}; or {way}"
+
+
+def _reads_words(card: ModelCard) -> bool:
+    """Whether it aligns sentences as they are written, not their vectors from a file."""
+    return card.aligner is not None and card.aligner.text != "file"
 
 
 def _first(card: ModelCard) -> bool:
