@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class VidalignError(Exception):
     """Base of all errors that are told in one line.
 
-    `message` says what is wrong, `hint` what to do next; `exit_code` is the process's.
+    `message` says what is wrong, `hint` what to do next; `exit_code` is the process's. `errno` is the
+    operating system's where it refused, `reader` what read the video, where that is known.
     """
 
     exit_code = 1
+    tries: ClassVar[int] = 1
+    """How many runs try an item that failed so, before its record stands for it."""
+    reader: str | None = None
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", errno: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.errno = errno
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

@@ -15,6 +15,8 @@ Result = TypeVar("Result")
 class InternalError(VidalignError):
     """Something that vidalign did not foresee went wrong with one item."""
 
+    tries = 2
+
 
 def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
     """`work()`, or the error that the item `source` failed with, its message naming the item.
@@ -34,5 +36,7 @@ def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
             raise
         reason = " ".join(str(error).split()) or "no message"
         return InternalError(
-            f"{source}: {type(error).__name__}: {reason}", hint="VIDALIGN_DEBUG=1 shows where it happened"
+            f"{source}: {type(error).__name__}: {reason}",
+            hint="VIDALIGN_DEBUG=1 shows where it happened",
+            errno=error.errno if isinstance(error, OSError) else None,
         )

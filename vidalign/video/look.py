@@ -99,14 +99,14 @@ def check_file(path: Path) -> None:
             )
         with path.open("rb"):
             pass
-    except FileNotFoundError:
-        raise VideoError(f"{path} does not exist", hint="check the name") from None
-    except PermissionError:
+    except FileNotFoundError as error:
+        raise VideoError(f"{path} does not exist", hint="check the name", errno=error.errno) from None
+    except PermissionError as error:
         raise VideoError(
-            f"{path} must not be read", hint="check the permissions of it and its folder"
+            f"{path} must not be read", hint="check the permissions of it and its folder", errno=error.errno
         ) from None
     except OSError as error:
-        raise VideoError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise VideoError(f"{path} cannot be read: {error.strerror or error}", errno=error.errno) from None
     if status.st_size == 0:
         raise VideoError(f"{path} is empty", hint=NOT_A_VIDEO)
 
