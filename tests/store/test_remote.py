@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import functools
+import http.server
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.remote import s3_server
+from vidalign.errors import MissingExtraError, StoreError, UsageError
+from vidalign.store.remote import RemotePlace, is_url, name_of
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[RemotePlace]:
+    with s3_server("films") as url:
+        yield RemotePlace(url)
+
+
+@pytest.fixture
+def website(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "a.mp4").write_bytes(b"pictures")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://bucket/a.mp4", True),
+        ("https://host/a.mp4?x=1", True),
+        ("/data/a.mp4", False),
+        ("C:/data/a.mp4", False),
+        ("-", False),
+        ("a:b", False),
+    ],
+)
+def test_urls_are_told_from_paths(text: str, expected: bool) -> None:
+    assert is_url(text) is expected
+
+
+def test_name_without_query() -> None:
+    assert name_of("https://host/films/a.mp4?token=1/2#t") == "a.mp4"
+
+
+def test_bucket_files_come_and_go(bucket: RemotePlace, tmp_path: Path) -> None:
+    place = bucket.below("come/a.h5")
+    assert place.read() is None
+    (tmp_path / "local").write_bytes(b"x" * 70_000)
+    place.upload(str(tmp_path / "local"))
+    assert place.size() == 70_000
+    assert b"".join(place.chunks()) == b"x" * 70_000
+    place.write(b"other")
+    assert place.read() == b"other"
+    place.remove()
+    place.remove()
+    assert place.read() is None
+
+
+def test_create_writes_once(bucket: RemotePlace) -> None:
+    place = bucket.below("once/run.json")
+    assert place.create(b"first")
+    assert not place.create(b"second")
+    assert place.read() == b"first"
+
+
+def test_videos_of_a_folder(bucket: RemotePlace) -> None:
+    for name in ("deep/b.mkv", "a.mp4", "a.txt", ".hidden.mp4", "deep/.x/c.mp4"):
+        bucket.below(f"walk/{name}").write(b"12345")
+    folder = bucket.below("walk")
+    assert folder.is_folder()
+    assert [(file.name, file.size) for file in folder.videos()] == [("a.mp4", 5), ("deep/b.mkv", 5)]
+    assert folder.videos()[0].url == "s3://films/walk/a.mp4"
+    assert bucket.below("nothing").files() == []
+
+
+@pytest.mark.parametrize("name", ["../up.mp4", "a/../../b.mp4", "/abs.mp4", "", "a\\b.mp4"])
+def test_names_stay_inside(bucket: RemotePlace, name: str) -> None:
+    with pytest.raises(UsageError, match="leads out"):
+        bucket.below(name)
+
+
+def test_a_key_that_leads_out_is_refused(bucket: RemotePlace) -> None:
+    import boto3
+
+    boto3.client("s3").put_object(Bucket="films", Key="evil/../../x.mp4", Body=b"x")
+    with pytest.raises(UsageError, match="leads out"):
+        bucket.below("evil").files()
+
+
+def test_web_files(website: str) -> None:
+    place = RemotePlace(f"{website}/a.mp4")
+    assert b"".join(place.chunks()) == b"pictures"
+    assert place.size() == 8
+    assert not place.is_folder()
+    with pytest.raises(StoreError, match="does not exist"):
+        RemotePlace(f"{website}/b.mp4").size()
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(StoreError) as caught:
+        RemotePlace("http://127.0.0.1:9/a.mp4").size()
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_bucket_is_one_line(bucket: RemotePlace) -> None:
+    with pytest.raises(StoreError):
+        RemotePlace("s3://no-such-bucket/a").write(b"x")
+
+
+def test_unknown_protocol() -> None:
+    with pytest.raises(UsageError, match="nonsense"):
+        RemotePlace("nonsense://a/b")
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(MissingExtraError) as caught:
+        RemotePlace("s3://a/b")
+    assert "vidalign[remote]" in caught.value.hint

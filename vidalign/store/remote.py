@@ -1,0 +1,183 @@
+"""Files by URL (s3://, gs://, https://, ...), through fsspec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from vidalign.errors import MissingExtraError, StoreError, UsageError
+from vidalign.store.items import VIDEO_SUFFIXES
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+
+WEB = ("http", "https")
+"""Protocols of single files: there is no listing of a folder, and nothing can be written."""
+
+CHUNK = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file by URL; `name` counts from the folder that was listed, `/` between; `size` in bytes, if known."""
+
+    url: str
+    name: str
+    size: int | None
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` names a place by URL; a letter before the colon is a drive."""
+    return _URL.match(text) is not None
+
+
+def name_of(url: str) -> str:
+    """The last part of a URL's path, without its query."""
+    return PurePosixPath(url.partition("?")[0].partition("#")[0]).name
+
+
+class RemotePlace:
+    """A file or a folder by URL. Raises UsageError for a protocol that is unknown, or cannot be used here."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._system, self._path = _file_system(self.url)
+
+    def size(self) -> int | None:
+        """Bytes of the file, None where the server does not say; raises StoreError where it is not there."""
+        with telling(self.url):
+            found = self._system.info(self._path).get("size")
+        return None if found is None else int(found)
+
+    def is_folder(self) -> bool:
+        """Whether anything lies below it."""
+        if self.url.partition(":")[0].lower() in WEB:
+            return False
+        with telling(self.url):
+            return bool(self._system.isdir(self._path))
+
+    def videos(self) -> list[RemoteFile]:
+        """The videos below it, in the order of their names, hidden ones left out.
+
+        Raises UsageError for a name that leads out of the folder.
+        """
+        return [
+            file
+            for file in self.files()
+            if PurePosixPath(file.name).suffix.lower() in VIDEO_SUFFIXES
+            and not any(part.startswith(".") for part in file.name.split("/"))
+        ]
+
+    def files(self) -> list[RemoteFile]:
+        """All files below it, in the order of their names; none where it is not there."""
+        with telling(self.url):
+            self._system.invalidate_cache()
+            found: dict[str, dict[str, Any]] = (
+                self._system.find(self._path, detail=True) if self._system.exists(self._path) else {}
+            )
+        above = self._path.rstrip("/") + "/"
+        named = sorted((path.removeprefix(above), entry.get("size")) for path, entry in found.items())
+        return [RemoteFile(f"{self.url}/{_inside(name)}", name, size) for name, size in named]
+
+    def below(self, name: str) -> RemotePlace:
+        """The place of a name counted from here."""
+        return RemotePlace(f"{self.url}/{_inside(name)}")
+
+    def read(self) -> bytes | None:
+        """The whole file, None where there is none."""
+        with telling(self.url):
+            self._system.invalidate_cache()
+            if not self._system.exists(self._path):
+                return None
+            return bytes(self._system.cat_file(self._path))
+
+    def write(self, content: bytes) -> None:
+        """Replace the file, whole or not at all."""
+        with telling(self.url):
+            self._system.pipe_file(self._path, content)
+
+    def create(self, content: bytes) -> bool:
+        """Write the file unless there is one; whether it was written.
+
+        Between the look and the writing another machine may come first where the store has no such request.
+        """
+        with telling(self.url):
+            self._system.invalidate_cache()
+            if self._system.exists(self._path):
+                return False
+            try:
+                self._system.pipe_file(self._path, content, mode="create")
+            except FileExistsError:
+                return False
+            return True
+
+    def upload(self, local: str) -> None:
+        """Put a local file here, whole or not at all."""
+        with telling(self.url):
+            self._system.put_file(local, self._path)
+
+    def remove(self) -> None:
+        """Delete the file, if it is there."""
+        with telling(self.url):
+            self._system.invalidate_cache()
+            if self._system.exists(self._path):
+                self._system.rm_file(self._path)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file's bytes in order, about 4 MiB at a time."""
+        with telling(self.url), self._system.open(self._path, "rb", block_size=CHUNK) as file:
+            while block := file.read(CHUNK):
+                yield bytes(block)
+
+
+@contextmanager
+def telling(url: str) -> Iterator[None]:
+    """Turns what fails on the way to `url` into one StoreError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StoreError(f"{url} does not exist", hint="check the address") from None
+    except PermissionError:
+        raise StoreError(
+            f"{url} must not be read or written", hint="check the credentials of this machine"
+        ) from None
+    except (OSError, *_client_errors()) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise StoreError(f"{url}: {reason}", hint="check the address and the connection") from None
+
+
+def _client_errors() -> tuple[type[BaseException], ...]:
+    """What the libraries below fsspec raise that is no OSError, as far as they are loaded."""
+    import sys
+
+    loaded = (
+        (sys.modules.get(module), name)
+        for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
+    )
+    return tuple(getattr(module, name) for module, name in loaded if module is not None)
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingExtraError(
+            "inputs and outputs by URL need the package fsspec", hint="pip install 'vidalign[remote]'"
+        ) from None
+    protocol = url.partition("://")[0].lower()
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise MissingExtraError(f"{protocol}:// needs another package: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{url}: {error}", hint="use s3://, gs:// or https://") from None
+    return system, str(path)
+
+
+def _inside(name: str) -> str:
+    if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
+        raise UsageError(f"the name {name!r} leads out of its folder", hint="rename it at its source")
+    return name
