@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
+    from vidalign.batch.shards import Asked
     from vidalign.cli.output import Talk
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,6 +49,32 @@ reader_option = click.option(
     default="auto",
     show_default=True,
     help="What decodes the video; auto takes decord for short plain files, where it is right, else PyAV.",
+)
+
+
+def _asked(ctx: click.Context, param: click.Parameter, value: str | None) -> Asked | None:
+    """What `--shard` says; a wrong text is an error of usage."""
+    from vidalign.batch.shards import Asked
+
+    try:
+        return None if value is None else Asked.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+shard_option = click.option(
+    "--shard",
+    callback=_asked,
+    metavar="I/N|auto[/N]",
+    help="Do share I of N only, from 1, dealt by a hash of the item's name; auto: the share of this task of "
+    "a SLURM array.",
+)
+start_delay_option = click.option(
+    "--start-delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait a random time up to this first, so that many tasks do not start on one disk at once.",
 )
 
 
