@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ CHUNK = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file by URL; `name` counts from the folder that was listed, `/` between; `size` in bytes, if known."""
+    """A file by URL; `name` counts from the folder listed, `/` between; `size` in bytes, if known."""
 
     url: str
     name: str
@@ -144,20 +145,18 @@ def telling(url: str) -> Iterator[None]:
         raise StoreError(
             f"{url} must not be read or written", hint="check the credentials of this machine"
         ) from None
-    except (OSError, *_client_errors()) as error:
+    except _failures() as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StoreError(f"{url}: {reason}", hint="check the address and the connection") from None
 
 
-def _client_errors() -> tuple[type[BaseException], ...]:
-    """What the libraries below fsspec raise that is no OSError, as far as they are loaded."""
-    import sys
-
-    loaded = (
-        (sys.modules.get(module), name)
-        for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))
-    )
-    return tuple(getattr(module, name) for module, name in loaded if module is not None)
+def _failures() -> tuple[type[Exception], ...]:
+    """OSError, and what the libraries below fsspec raise that is none, as far as they are loaded."""
+    found: list[type[Exception]] = [OSError]
+    for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
+        if module in sys.modules:
+            found.append(getattr(sys.modules[module], name))
+    return tuple(found)
 
 
 def _file_system(url: str) -> tuple[Any, str]:

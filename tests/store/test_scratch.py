@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vidalign.errors import StoreError
+from vidalign.store.remote import RemotePlace
+from vidalign.store.scratch import Scratch
+
+
+@pytest.fixture
+def memory() -> Iterator[RemotePlace]:
+    place = RemotePlace("memory://films")
+    for name in ("a.mp4", "b.mp4"):
+        place.below(name).write(b"1234567890")
+    yield place
+    for name in ("a.mp4", "b.mp4"):
+        place.below(name).remove()
+
+
+def test_a_file_is_there_and_gone(memory: RemotePlace, tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        with scratch.fetched(memory.below("a.mp4"), scratch.folder / "deep" / "a.mp4") as local:
+            assert local.read_bytes() == b"1234567890"
+        assert not local.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gone_after_an_error(memory: RemotePlace, tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        local = scratch.folder / "a.mp4"
+        with pytest.raises(KeyError), scratch.fetched(memory.below("a.mp4"), local):
+            raise KeyError
+        assert not local.exists()
+
+
+def test_never_more_than_the_limit(memory: RemotePlace, tmp_path: Path) -> None:
+    with Scratch(tmp_path, limit=15) as scratch:
+        entered = threading.Event()
+
+        def second() -> None:
+            with scratch.fetched(memory.below("b.mp4"), scratch.folder / "b.mp4"):
+                entered.set()
+
+        thread = threading.Thread(target=second)
+        with scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"):
+            thread.start()
+            assert not entered.wait(0.2)
+        assert entered.wait(10)
+        thread.join()
+
+
+def test_larger_than_the_area(memory: RemotePlace, tmp_path: Path) -> None:
+    with (
+        Scratch(tmp_path, limit=5) as scratch,
+        pytest.raises(StoreError, match="larger than the scratch area"),
+        scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("claimed", [4, 40])
+def test_an_incomplete_file_is_refused(
+    memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claimed: int
+) -> None:
+    monkeypatch.setattr(RemotePlace, "size", lambda self: claimed)
+    with (
+        Scratch(tmp_path) as scratch,
+        pytest.raises(StoreError, match=rf"bytes came of {claimed}"),
+        scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
+    ):
+        pass
+
+
+def test_size_unknown_and_too_large(
+    memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RemotePlace, "size", lambda self: None)
+    with Scratch(tmp_path, limit=5) as scratch:
+        local = scratch.folder / "a.mp4"
+        with (
+            pytest.raises(StoreError, match="larger than the scratch area"),
+            scratch.fetched(memory.below("a.mp4"), local),
+        ):
+            pass
+        assert not local.exists()
