@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import platform
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from vidalign.errors import StoreError
 
 _LONGEST_NAME = 255
+_ABANDONED_SECONDS = 24 * 3600
+_TEMPORARY = re.compile(r"\..*\.tmp-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}", re.DOTALL)
 
 
 @contextmanager
@@ -28,23 +36,24 @@ def atomic_path(final: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     try:
         try:
             temporary.touch(exist_ok=False)
         except OSError as error:
-            raise _cannot_write(final, error) from error
+            raise cannot_write(final, error) from error
         yield temporary
         try:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(target)
         except OSError as error:
-            raise _cannot_write(final, error) from error
+            raise cannot_write(final, error) from error
         with contextlib.suppress(OSError):  # some systems cannot sync a folder
             _sync_folder(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -61,14 +70,14 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     try:
         yield temporary
         try:
             _sync_files(temporary)
             _swap(temporary, target)
         except OSError as error:
-            raise _cannot_write(final, error) from error
+            raise cannot_write(final, error) from error
         with contextlib.suppress(OSError):
             _sync_folder(target.parent)
     finally:
@@ -81,7 +90,42 @@ def write_text(path: Path, text: str) -> None:
         try:
             temporary.write_bytes(text.encode("utf-8"))
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
+
+
+def create_text(path: Path, text: str) -> bool:
+    """Write UTF-8 text unless there is a file already, which stays; whether it was written.
+
+    Of several processes one succeeds; none sees half of the text. Raises StoreError.
+    """
+    temporary = path.with_name(_temporary_name(path.name))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        return _link(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, final: Path) -> bool:
+    """Give a file its name, unless that is taken; where there are no hard links, with a short race."""
+    try:
+        final.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        if final.exists():
+            return False
+        temporary.replace(final)
+    return True
 
 
 def _target(final: Path) -> Path:
@@ -95,10 +139,55 @@ def _target(final: Path) -> Path:
     return target
 
 
+def remove_leftovers(folder: Path) -> int:
+    """Remove what killed processes left half-written in a folder; how many files and folders.
+
+    Those of a dead process of this machine go, and those of any that nobody has touched for a day.
+    """
+    removed = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in [entry for entry in entries if _is_leftover(entry)]:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                Path(entry.path).unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _is_leftover(entry: os.DirEntry[str]) -> bool:
+    match = _TEMPORARY.fullmatch(entry.name)
+    if match is None:
+        return False
+    if match["machine"] == _machine():
+        return not _is_alive(int(match["process"]))
+    with contextlib.suppress(OSError):
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
 def _temporary_name(name: str) -> str:
-    ending = f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    ending = f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     room = _LONGEST_NAME - len(ending) - 1
     return "." + os.fsencode(name)[:room].decode("utf-8", "ignore") + ending
+
+
+@cache
+def _machine() -> str:
+    """Names the machine, or the container, in which the numbers of processes count."""
+    processes = Path("/proc/self/ns/pid")
+    place = str(processes.readlink()) if processes.exists() else ""
+    return hashlib.sha256(f"{platform.node()} {place}".encode()).hexdigest()[:8]
 
 
 def _sync_files(folder: Path) -> None:
@@ -131,5 +220,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot write {path}: {error.strerror or error}")
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The error of one line that tells why a file could not be written."""
+    reason = os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
+    return StoreError(f"cannot write {path}: {reason}", errno=error.errno)

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from vidalign.errors import ConfigError, StoreError
-from vidalign.store.atomic import atomic_path
+from vidalign.store.atomic import atomic_path, cannot_write
 from vidalign.types import Recipe
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -34,7 +34,7 @@ def create(path: Path, schema: str, *, version: str = "v108") -> Iterator[h5py.F
                 yield file
                 file.attrs["complete"] = np.True_
         except OSError as error:
-            raise StoreError(f"cannot write {path}: {error}") from error
+            raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def recipe_of(text: object, path: Path) -> Recipe | None:
         if isinstance(text, Mapping):
             return Recipe.from_mapping(text)
         return Recipe.from_json(str(text))
-    except (ConfigError, json.JSONDecodeError) as error:
+    except (ConfigError, ValueError) as error:
         raise StoreError(f"{path}: its recipe cannot be understood: {error}") from error
 
 

@@ -1,0 +1,105 @@
+"""What a run knows of one output folder, and what it writes there beside the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from vidalign.batch.failures import (
+    FormerFailureError,
+    State,
+    forget_failure,
+    read_failure,
+    record_failure,
+    state_of,
+)
+from vidalign.batch.locks import RunLocks
+from vidalign.batch.runfile import Wanted, open_run
+from vidalign.errors import VidalignError
+from vidalign.store.atomic import remove_leftovers
+from vidalign.store.records import failure_path
+
+
+class Entry(NamedTuple):
+    """One output of a folder and the files it is made from, the video (or what stands for it) first."""
+
+    name: str
+    output: Path
+    inputs: tuple[Path, ...]
+
+
+class Ledger:
+    """One run's side of one folder: who has which item, and what failed. `reader` reads the videos.
+
+    Used as a context: at its end all items are given back.
+    """
+
+    def __init__(
+        self, wanted: Wanted, reader: str, *, overwrite: bool = False, retry_failed: bool = False
+    ) -> None:
+        self.wanted = wanted
+        self._reader = reader
+        self._overwrite = overwrite
+        self._believes_records = not (overwrite or retry_failed)
+        self._locks: RunLocks | None = None
+        self._states: dict[str, tuple[State, ...]] = {}
+
+    def former_failure(self, entry: Entry) -> FormerFailureError | None:
+        """What an earlier run recorded of an item that it would be in vain to try again."""
+        if not self._believes_records:
+            return None
+        path = failure_path(entry.output)
+        failure = read_failure(path)
+        return failure.as_error(path) if failure is not None and failure.stands(entry.inputs) else None
+
+    def open(self, outputs: Iterable[Path] = ()) -> None:
+        """Join the folder's run, and clear the folders of `outputs` of what killed processes left.
+
+        Raises as `open_run` does.
+        """
+        self._locks = open_run(self.wanted, overwrite=self._overwrite)
+        for folder in {self.wanted.folder, *(output.parent for output in outputs)}:
+            remove_leftovers(folder)
+
+    def take(self, entry: Entry) -> bool:
+        """Take an item for this process; False while another one, or thread, is at work on it."""
+        assert self._locks is not None
+        if not self._locks.take(self._key(entry)):
+            return False
+        self._states[self._key(entry)] = tuple(map(state_of, entry.inputs))
+        return True
+
+    def settle(self, entry: Entry, error: VidalignError | None) -> None:
+        """Record how the work on an item ended, and give it back."""
+        path = failure_path(entry.output)
+        if error is None:
+            forget_failure(path)
+        else:
+            states = self._states[self._key(entry)]
+            record_failure(path, entry.name, entry.inputs, states, error, self._reader)
+        self.give_back(entry)
+
+    def give_back(self, entry: Entry) -> None:
+        """Leave an item as it is."""
+        assert self._locks is not None
+        self._states.pop(self._key(entry), None)
+        self._locks.give_back(self._key(entry))
+
+    def close(self) -> None:
+        """Give all items back."""
+        if self._locks is not None:
+            self._locks.close()
+            self._locks = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _key(self, entry: Entry) -> str:
+        return entry.output.relative_to(self.wanted.folder).as_posix()
