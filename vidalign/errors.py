@@ -27,7 +27,7 @@ class VidalignError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.__dict__)
+        return rebuild, (type(self), self.__dict__)
 
     @property
     def kind(self) -> str:
@@ -35,7 +35,8 @@ class VidalignError(Exception):
         return type(self).__name__
 
 
-def _rebuild(cls: type[VidalignError], state: dict[str, Any]) -> VidalignError:
+def rebuild(cls: type[VidalignError], state: dict[str, Any]) -> VidalignError:
+    """The error whose `__dict__` was `state`."""
     error = cls.__new__(cls)
     Exception.__init__(error, state["message"])
     error.__dict__.update(state)
@@ -44,6 +45,18 @@ def _rebuild(cls: type[VidalignError], state: dict[str, Any]) -> VidalignError:
 
 class VideoError(VidalignError):
     """A video file cannot be read: missing, empty, no pictures, not a video, broken before the first clip."""
+
+
+class ReadTimeoutError(VideoError):
+    """Reading was stopped: it took longer than it may, or nothing was heard of it for too long."""
+
+    tries = 2
+
+
+class ChildDiedError(VidalignError):
+    """The process that read a file died of it: killed by a signal, out of memory, or a fault in a library."""
+
+    tries = 2
 
 
 class SubtitleError(VidalignError):

@@ -1,0 +1,1 @@
+"""A process beside this one that can be killed: what a hostile file does there stays there."""
