@@ -35,7 +35,8 @@ from footage import write_h264
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from vidalign.backbones.encode import CPU_BATCH, Encoder
+from vidalign.backbones.batching import CPU_BATCH
+from vidalign.backbones.encode import Encoder
 from vidalign.backbones.registry import Backbone, build, load_backbone
 from vidalign.batch.prefetch import prefetch
 from vidalign.types import Recipe

@@ -12,9 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from vidalign.backbones import batching
 from vidalign.backbones import encode as room
-from vidalign.backbones.encode import CPU_BATCH, clip_tensor, encode
+from vidalign.backbones.batching import CPU_BATCH
+from vidalign.backbones.encode import Encoder, clip_tensor, encode
 from vidalign.backbones.registry import Backbone, load_backbone
+from vidalign.errors import ModelError
 from vidalign.types import Recipe
 
 RECIPE = Recipe("own", 4, 4, 1.0, 32, 32, "mixed_5c")
@@ -71,7 +74,7 @@ def test_the_batch_changes_no_more_than_a_half_precision_unit(
     batch: int, backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = np.concatenate(list(encode(backbone, iter(pixels[:, None])))).astype(np.float16)
-    monkeypatch.setattr(room, "CPU_BATCH", batch)
+    monkeypatch.setattr(batching, "CPU_BATCH", batch)
     other = np.concatenate(list(encode(backbone, iter(pixels[:, None])))).astype(np.float16)
     unit = np.spacing(np.abs(usual)).astype(np.float32)
     assert (np.abs(other.astype(np.float32) - usual.astype(np.float32)) <= unit).all()
@@ -120,13 +123,13 @@ def test_overlapping_clips_prepare_each_frame_once(
 ) -> None:
     """Ten frames in seven clips, which share the objects."""
     prepared: list[int] = []
-    once = room.clip_tensor
+    once = room.scale_pixels
 
-    def counted(given: NDArray[np.uint8], *rest: Any) -> torch.Tensor:
-        prepared.append(given.shape[1])
+    def counted(given: torch.Tensor, *rest: Any) -> torch.Tensor:
+        prepared.append(given.shape[2])
         return once(given, *rest)
 
-    monkeypatch.setattr(room, "clip_tensor", counted)
+    monkeypatch.setattr(room, "scale_pixels", counted)
     frames = list(pixels.reshape(-1, 32, 32, 3)[:10])
     clips = [(tuple(frames[k : k + 4]),) for k in range(7)]
     made = np.concatenate(list(encode(backbone, clips)))
@@ -145,3 +148,77 @@ def test_pixels_that_were_not_rounded(backbone: Backbone, pixels: NDArray[np.uin
         clips = torch.from_numpy(floats).permute(0, 4, 1, 2, 3) / 255
         plain = torch.cat([backbone(clip[None]) for clip in clips])
     np.testing.assert_allclose(made, plain.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def few_fit(backbone: Backbone, monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """Makes memory run out on more than `most` clips; gives the batches that are tried."""
+    tried: list[int] = []
+    raw = backbone.raw
+
+    def counted(clips: torch.Tensor) -> torch.Tensor:
+        tried.append(len(clips))
+        if len(clips) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return raw(clips)
+
+    monkeypatch.setattr(backbone, "raw", counted)
+    return tried
+
+
+@pytest.mark.parametrize("pad", [False, True])
+def test_where_memory_runs_out_half_a_batch_goes_on(
+    pad: bool, backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    whole = np.concatenate(list(encode(backbone, pixels[:, None])))
+    tried = few_fit(backbone, monkeypatch, 1)
+    encoder = Encoder(backbone, pad=pad)
+    rows = np.concatenate([*(encoder.add(clip) for clip in pixels[:, None]), encoder.finish()])
+    assert tried == [4, 2, *[1] * COUNT]
+    np.testing.assert_allclose(rows, whole, rtol=1e-5, atol=1e-6)
+    assert [record.message for record in caplog.records] == [
+        f"the memory of cpu ran out: {count} clips at a time from now on" for count in (2, 1)
+    ]
+
+
+def test_one_clip_too_much_is_one_error(
+    backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few_fit(backbone, monkeypatch, 0)
+    with pytest.raises(ModelError, match="one clip does not fit into the memory of cpu"):
+        list(encode(backbone, pixels[:, None]))
+
+
+def test_padded_batches_of_one_video_have_the_same_bytes_in_any_order(
+    backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row depends on its place in a batch of one shape alone; the encoder goes on after `finish`."""
+    tried = few_fit(backbone, monkeypatch, CPU_BATCH)
+    videos = [pixels[:1], pixels[1:3], pixels[3:]]
+
+    def rows(order: list[int]) -> list[NDArray[np.float32]]:
+        encoder, made = Encoder(backbone, pad=True), {}
+        for number in order:
+            given = [encoder.add(clip) for clip in videos[number][:, None]]
+            made[number] = np.concatenate([*given, encoder.finish()])
+        return [made[number] for number in range(len(videos))]
+
+    first, other = rows([0, 1, 2]), rows([2, 0, 1])
+    assert set(tried) == {CPU_BATCH}
+    assert [len(made) for made in first] == [1, 2, 6]
+    assert all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_rows_that_come_late_come_in_order(
+    backbone: Backbone, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: a batch is fetched when the next one is under way."""
+    encoder = Encoder(backbone)
+    monkeypatch.setattr(encoder, "_late", 1)
+    counts, rows = [], []
+    for clip in pixels[:, None]:
+        rows.append(encoder.add(clip))
+        counts.append(len(rows[-1]))
+    assert counts == [0, 0, 0, 0, 0, 0, 0, 4, 0]
+    rows.append(encoder.finish())
+    expected = np.concatenate(list(encode(backbone, pixels[:, None])))
+    assert np.array_equal(np.concatenate(rows), expected)

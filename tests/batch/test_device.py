@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vidalign.batch import device
-from vidalign.batch.device import Place, choose_place
+from vidalign.batch.device import Place, choose_place, choose_places
 from vidalign.errors import UsageError
 
 
@@ -42,14 +42,31 @@ def test_a_gpu_is_taken_where_there_is_one(asked: str, place: Place, gpus: None)
     assert choose_place(asked) == place
 
 
+def test_several_gpus_are_taken_by_number(gpus: None) -> None:
+    assert choose_places("cuda:1,0") == (Place("cuda:1", "bf16"), Place("cuda:0", "bf16"))
+    assert choose_places("cpu") == (Place("cpu", "float32"),)
+
+
+def test_where_one_runs_several_are_refused(gpus: None) -> None:
+    with pytest.raises(UsageError, match="one device is needed, not 'cuda:0,1'") as caught:
+        choose_place("cuda:0,1")
+    assert caught.value.hint == "use --device cuda:0"
+
+
+def test_a_gpu_named_twice_is_refused(gpus: None) -> None:
+    with pytest.raises(UsageError, match="names a GPU twice"):
+        choose_places("cuda:1,1")
+
+
 def test_an_old_gpu_gets_half_precision(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     assert choose_place("auto") == Place("cuda", "fp16")
 
 
-def test_one_gpu_too_far_is_refused(gpus: None) -> None:
-    with pytest.raises(UsageError, match="'cuda:2' is not there: torch finds 2 GPUs"):
-        choose_place("cuda:2")
+@pytest.mark.parametrize("asked", ["cuda:2", "cuda:0,2"])
+def test_one_gpu_too_far_is_refused(asked: str, gpus: None) -> None:
+    with pytest.raises(UsageError, match=f"'{asked}' is not there: torch finds 2 GPUs"):
+        choose_places(asked)
 
 
 def test_without_one_auto_is_the_cpu(no_gpu: None) -> None:
@@ -62,7 +79,7 @@ def test_without_one_the_others_are_refused(asked: str, no_gpu: None) -> None:
         choose_place(asked)
 
 
-@pytest.mark.parametrize("asked", ["", "gpu", "cuda:x", "cuda:-1", "CPU", "xla"])
+@pytest.mark.parametrize("asked", ["", "gpu", "cuda:x", "cuda:-1", "cuda:0,", "cpu,cuda", "CPU", "xla"])
 def test_unknown_names_are_refused_without_torch(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match="unknown device"):

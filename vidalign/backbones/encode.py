@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidalign.backbones.batching import BatchSize
+from vidalign.backbones.lane import Arriving, Lane
 from vidalign.backbones.registry import Backbone
 from vidalign.types import Recipe
-
-CPU_BATCH = 4
-GPU_BATCH = 32
-"""Clips that run together; more gains nothing on a CPU and costs memory."""
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -50,8 +48,8 @@ class PreparedFrames:
     Frames are known by the object they are; those of the last batch are held.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self._recipe, self._device = recipe, device
+    def __init__(self, recipe: Recipe, lane: Lane) -> None:
+        self._recipe, self._lane = recipe, lane
         self._held: dict[int, tuple[NDArray[Any], Tensor]] = {}
 
     def batch(self, clips: Sequence[Sequence[NDArray[Any]]]) -> Tensor:
@@ -60,7 +58,8 @@ class PreparedFrames:
         wanted = {id(frame): frame for frame in frames}
         fresh = {key: frame for key, frame in wanted.items() if key not in self._held}
         if fresh:
-            made = clip_tensor(np.stack(list(fresh.values()))[None], self._recipe, self._device)
+            sent = self._lane.send(list(fresh.values()))
+            made = scale_pixels(sent[None].permute(0, 4, 1, 2, 3), self._recipe)
             parts = made[0].permute(1, 2, 3, 0).unbind()
             self._held |= {key: (fresh[key], part) for key, part in zip(fresh, parts, strict=True)}
         self._held = {key: self._held[key] for key in wanted}
@@ -71,17 +70,25 @@ class PreparedFrames:
 class Encoder:
     """Runs a backbone over clips in batches, as they come; a row is the mean of its clip's views.
 
-    `precision` is float32, bf16 or fp16.
+    `precision` is float32, bf16 or fp16. Rows come in the order of adding, on a GPU a batch late, so that the
+    next one is under way while they are fetched. With `pad` every batch has one shape: a short one is filled
+    with its last clip. Where memory runs out the batch is halved; ModelError where one clip is too much.
     """
 
-    def __init__(self, backbone: Backbone, *, device: str = "cpu", precision: str = "float32") -> None:
+    def __init__(
+        self, backbone: Backbone, *, device: str = "cpu", precision: str = "float32", pad: bool = False
+    ) -> None:
         self._backbone = backbone
         self._place = torch.device(device)
         self._dtype = PRECISIONS[precision]
-        self._batch = CPU_BATCH if self._place.type == "cpu" else GPU_BATCH
-        self._frames = PreparedFrames(backbone.recipe, self._place)
+        self._pad = pad
+        self._size = BatchSize(self._place, fixed=pad)
+        self._lane = Lane(self._place)
+        self._late = 1 if self._place.type == "cuda" else 0
+        self._frames = PreparedFrames(backbone.recipe, self._lane)
         self._waiting: list[list[NDArray[Any]]] = []
         self._counts: deque[int] = deque()
+        self._arriving: deque[Arriving] = deque()
         self._encoded: list[Tensor] = []
 
     def add(self, clip: Views) -> NDArray[np.float32]:
@@ -89,25 +96,44 @@ class Encoder:
         views = [list(view) for view in clip]
         self._counts.append(len(views))
         self._waiting += views
-        while len(self._waiting) >= self._batch:
+        while len(self._waiting) >= self._size.clips:
             self._run()
-        return self._rows()
+        return self._rows(self._late)
 
     def finish(self) -> NDArray[np.float32]:
-        """The rows that are left."""
-        if self._waiting:
+        """The rows that are left; clips may be added after it as before."""
+        while self._waiting:
             self._run()
-        return self._rows()
+        return self._rows(0)
 
     def _run(self) -> None:
-        group, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+        """One batch, or a smaller size for the next attempt."""
+        group = self._waiting[: self._size.clips]
+        self._size.begin()
+        try:
+            made = self._features(group)
+        except torch.OutOfMemoryError:
+            made = None  # what the error holds is let go before memory is asked for again
+        if made is None:
+            self._frames = PreparedFrames(self._backbone.recipe, self._lane)
+            self._size.halve(self._size.clips if self._pad else len(group))
+            return
+        self._arriving.append(self._lane.fetch(made))
+        del self._waiting[: len(group)]
+        self._size.done(len(group))
+
+    def _features(self, group: list[list[NDArray[Any]]]) -> Tensor:
+        filling = [group[-1]] * (self._size.clips - len(group)) if self._pad else []
         with (
             torch.inference_mode(),
             torch.autocast(self._place.type, self._dtype, enabled=self._dtype is not torch.float32),
         ):
-            self._encoded += self._backbone.raw(self._frames.batch(group)).float().unbind()
+            return self._backbone.raw(self._frames.batch(group + filling)).float()[: len(group)]
 
-    def _rows(self) -> NDArray[np.float32]:
+    def _rows(self, late: int) -> NDArray[np.float32]:
+        """The rows of all clips whose views have arrived; the last `late` batches are not waited for."""
+        while len(self._arriving) > late:
+            self._encoded += self._arriving.popleft().wait().unbind()
         rows = []
         while self._counts and len(self._encoded) >= self._counts[0]:
             count = self._counts.popleft()
@@ -118,7 +144,7 @@ class Encoder:
         features = torch.stack(rows)
         if self._backbone.recipe.l2:
             features = F.normalize(features, dim=-1)
-        return features.cpu().numpy()
+        return features.numpy()
 
 
 def encode(

@@ -1,0 +1,1 @@
+"""What computes a network: torch in the way that is fastest on the device, or OpenVINO."""
