@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
+from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
     device_option,
     dry_run_option,
@@ -17,6 +19,7 @@ from vidalign.cli.options import (
     overwrite_option,
     reader_option,
     root_option,
+    shard_option,
     strict_option,
     talk_options,
 )
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction
     from vidalign.batch.report import Report
+    from vidalign.batch.shards import Asked, Shard
     from vidalign.cli.output import Talk
     from vidalign.store.items import Item
 
@@ -68,12 +72,15 @@ if TYPE_CHECKING:
 @device_option
 @reader_option
 @root_option
+@shard_option
 @overwrite_option
 @fail_fast_option
 @strict_option
 @dry_run_option
 @json_option
 @talk_options
+@launch_options
+@start_delay_option
 def extract(
     sources: tuple[str, ...],
     folder: Path,
@@ -85,6 +92,7 @@ def extract(
     device: str,
     reader: str,
     root: Path | None,
+    shard: Asked | None,
     overwrite: bool,
     fail_fast: bool,
     strict: bool,
@@ -106,8 +114,9 @@ def extract(
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
     listed = _listed(sources)
     extractions = [Extraction(name, recipe, weights, device, dtype, reader, gvf) for name in names]
+    chosen = _shard(shard, talk)
     plan = [
-        Planned(extraction, _items(sources, listed, place, root))
+        Planned(extraction, _items(sources, listed, place, root, chosen))
         for extraction, place in zip(extractions, _folders(folder, extractions), strict=True)
     ]
     report = _run(plan, talk, Manners(overwrite, fail_fast, strict, dry_run, as_json))
@@ -144,10 +153,24 @@ def _listed(sources: Sequence[str]) -> list[str]:
     return read_paths(sys.stdin.buffer.read()) if "-" in sources else []
 
 
-def _items(sources: Sequence[str], listed: list[str], folder: Path, root: Path | None) -> list[Item]:
+def _shard(asked: Asked | None, talk: Talk) -> Shard | None:
+    """The share to do; None: everything."""
+    from vidalign.batch.slurm import unused_array
+
+    if asked is not None:
+        return asked.choose([None], os.environ)
+    if doubt := unused_array(os.environ):
+        talk.warn(doubt)
+    return None
+
+
+def _items(
+    sources: Sequence[str], listed: list[str], folder: Path, root: Path | None, shard: Shard | None
+) -> list[Item]:
     from vidalign.store.items import find_items
 
-    return find_items(sources, folder, root=root, stdin=listed)
+    found = find_items(sources, folder, root=root, stdin=listed)
+    return found if shard is None else shard.pick(found)
 
 
 def _run(plan: Sequence[Planned], talk: Talk, manners: Manners) -> Report:

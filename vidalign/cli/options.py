@@ -69,13 +69,6 @@ shard_option = click.option(
     help="Do share I of N only, from 1, dealt by a hash of the item's name; auto: the share of this task of "
     "a SLURM array.",
 )
-start_delay_option = click.option(
-    "--start-delay",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait a random time up to this first, so that many tasks do not start on one disk at once.",
-)
 
 
 def talk_options(command: Command) -> Command:
