@@ -30,7 +30,7 @@ def test_a_dangling_link_in_the_way(tmp_path: Path) -> None:
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(UsageError, match=f"no permission to write {tmp_path}"):
+    with pytest.raises(StoreError, match=f"no permission to write {tmp_path}"):
         check_writable([tmp_path / "new" / "a.h5"])
 
 

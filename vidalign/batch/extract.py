@@ -1,17 +1,26 @@
-"""Videos -> features files, one after the other; a bad file never stops the rest."""
+"""Videos -> features files; a bad file never stops the rest, and nothing is done twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+from vidalign.batch import told
 from vidalign.batch.boundary import attempt
-from vidalign.batch.encoding import Progress, extract_together
+from vidalign.batch.encoding import Progress
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.finished import finished
+from vidalign.batch.ledger import Entry, Ledger, clear_leftovers
 from vidalign.batch.outputs import check_writable
+from vidalign.batch.pipeline import Made, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
+from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
+from vidalign.batch.runfile import Wanted, check_run
+from vidalign.batch.shards import Dealing
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
 from vidalign.types import Features
@@ -21,43 +30,73 @@ Begin = Callable[[Item], Progress]
 
 
 class Planned(NamedTuple):
-    """What one backbone does."""
+    """What one backbone does; all items go into one folder."""
 
     extraction: Extraction
     items: Sequence[Item]
 
 
 class _Task(NamedTuple):
-    """One output of one video; `end` is its result where that is known without work."""
+    """One output of one video."""
 
     extraction: Extraction
     item: Item
-    end: ItemResult | None
+    ledger: Ledger
+
+    @property
+    def entry(self) -> Entry:
+        """As the ledger knows it."""
+        return Entry(self.item.name, self.item.output, (self.item.source,))
 
 
 def extract_items(
     plan: Sequence[Planned],
     *,
     overwrite: bool = False,
+    retry_failed: bool = False,
     dry_run: bool = False,
+    dealing: Dealing | None = None,
+    tidy: bool = True,
+    settings: Settings = Settings(),  # noqa: B008
     progress: Begin | None = None,
 ) -> Iterator[ItemResult]:
-    """Check everything now; then, as the results are asked for, extract one video after the other.
+    """Check everything now; then, as the results are asked for, extract.
 
     All plans are for the same videos in the same order; each video is decoded once for those backbones whose
-    output is not finished, and what fails for one backbone is still made for the others. A result comes as
-    soon as its file is on disk. Raises UsageError or one of its kind, at the call, where a model is missing,
-    a folder cannot be written, or an output came from other settings (`overwrite` redoes both kinds).
+    output is not finished, and what fails for one backbone is still made for the others. What needs no work
+    comes first, then each result as soon as its file is on disk, or its failure recorded beside it. Items
+    that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
+    goes into the run file, `tidy` clears the folders of what killed processes left.
+
+    Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
+    settings (`overwrite` redoes them); StoreError where a folder cannot be written.
     """
     for extraction, _ in plan:
         extraction.check()
-    tasks = [
-        [_Task(extraction, item, None if overwrite else _end_before_work(item, extraction)) for item in items]
-        for extraction, items in plan
+    ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
+    rows = [
+        [_Task(extraction, item, ledger) for item in items]
+        for (extraction, items), ledger in zip(plan, ledgers, strict=True)
     ]
-    if not dry_run:
-        check_writable(task.item.output for row in tasks for task in row if task.end is None)
-    return _extract_each(tasks, dry_run, progress)
+    groups: list[list[_Task]] = []
+    ends: list[ItemResult] = []
+    for together in zip(*rows, strict=True):
+        looked = [(task, None if overwrite else _end_before_work(task)) for task in together]
+        groups.append([task for task, end in looked if end is None])
+        ends += [end for _, end in looked if end is not None]
+    due = [task for group in groups for task in group]
+    working = list(dict.fromkeys(task.ledger for task in due))
+    for ledger in () if overwrite else working:
+        check_run(ledger.wanted)
+    if dry_run:
+        return iter([*ends, *map(_planned, due)])
+    outputs = [task.item.output for task in due]
+    check_writable(outputs)
+    for ledger in working:
+        ledger.open()
+    if tidy:
+        clear_leftovers(outputs)
+    return _Batch(working, settings, progress).results(ends, [group for group in groups if group])
 
 
 def break_off_warning(video: object, decoded_until: float | None) -> str:
@@ -66,54 +105,120 @@ def break_off_warning(video: object, decoded_until: float | None) -> str:
     return f"{video}: the file breaks off; its pictures end at {until}"
 
 
-def _end_before_work(item: Item, extraction: Extraction) -> ItemResult | None:
-    """The result of an item that needs no work or has failed already."""
-    found = attempt(lambda: finished(item, extraction), item.source)
+def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_failed: bool) -> Ledger:
+    extraction, items = planned
+    folder = items[0].folder if items else Path()
+    first = told.first_features([item.output for item in items])
+    wanted = Wanted(folder, "extract", told.of_extraction(extraction), dealing, first)
+    return Ledger(wanted, extraction.reader, overwrite=overwrite, retry_failed=retry_failed)
+
+
+def _end_before_work(task: _Task) -> ItemResult | None:
+    """The result of an item that needs no work, has failed already, or had failed for good."""
+    item = task.item
+    found = attempt(lambda: finished(item, task.extraction), item.source)
+    failed = found if isinstance(found, VidalignError) else None
     if found is None:
+        failed = task.ledger.former_failure(task.entry)
+    if failed is not None:
+        return ItemResult(item.name, "failed", str(item.source), error=failed)
+    if found is None or isinstance(found, VidalignError):
         return None
-    if isinstance(found, VidalignError):
-        return ItemResult(item.name, "failed", str(item.source), error=found)
     return ItemResult(
         item.name, "skipped", str(item.source), str(item.output), truncated=bool(found["truncated"])
     )
 
 
-def _extract_each(
-    tasks: Sequence[Sequence[_Task]], dry_run: bool, progress: Begin | None
-) -> Iterator[ItemResult]:
-    for together in zip(*tasks, strict=True):
-        due = [task for task in together if task.end is None]
-        made: list[Features | VidalignError] = []
-        if due and not dry_run:
-            made = _extract_video(due, progress(due[0].item) if progress else None)
-        for task in together:
-            if task.end is not None:
-                yield task.end
-            elif dry_run:
-                yield ItemResult(task.item.name, "planned", str(task.item.source), str(task.item.output))
-            else:
-                yield _written(task.item, made.pop(0))
+def _planned(task: _Task) -> ItemResult:
+    return ItemResult(task.item.name, "planned", str(task.item.source), str(task.item.output))
 
 
-def _extract_video(due: Sequence[_Task], progress: Progress | None) -> list[Features | VidalignError]:
-    """What each task makes of the video that they share."""
-    source = due[0].item.source
-    if any(task.item.source != source for task in due):
-        raise ValueError("plans that go together are for the same videos")
-    extractions = [task.extraction for task in due]
-    made = attempt(
-        lambda: extract_together(source, extractions, lambda work: attempt(work, source), progress), source
-    )
-    return [made] * len(due) if isinstance(made, VidalignError) else made
+class _Batch:
+    """The work itself; `ledgers` are those of all folders."""
+
+    def __init__(self, ledgers: Sequence[Ledger], settings: Settings, begin: Begin | None) -> None:
+        self._ledgers, self._settings, self._begin = ledgers, settings, begin
+        self._meters: dict[int, Progress] = {}
+        self._under_way: dict[int, list[_Task]] = {}
+        self._ends: deque[ItemResult] = deque()
+        self._failures: Counter[Path] = Counter()
+        self._rounds: Rounds[list[_Task]] = Rounds(())
+
+    def results(self, ends: Sequence[ItemResult], groups: Sequence[list[_Task]]) -> Iterator[ItemResult]:
+        """`ends`, then what becomes of the tasks of each video, as it comes; the ledgers are closed then."""
+        with ExitStack() as stack:
+            for ledger in self._ledgers:
+                stack.callback(ledger.close)
+            yield from ends
+            self._rounds = Rounds(groups)
+            for ready in self._rounds:
+                with closing(extract_many(self._works(ready), self._settings, self._tell)) as many:
+                    for made in many:
+                        yield from self._decided()
+                        yield from self._settled(made)
+                yield from self._decided()
+
+    def _works(self, groups: Iterable[list[_Task]]) -> Iterator[Work]:
+        """What is still to do, each taken just before its video is read."""
+        for group in groups:
+            tasks = [task for task in group if self._take(task)]
+            if not tasks:
+                continue
+            source = tasks[0].item.source
+            if any(task.item.source != source for task in tasks):
+                raise ValueError("plans that go together are for the same videos")
+            key = id(tasks)
+            self._under_way[key] = tasks
+            if self._begin is not None:
+                self._meters[key] = self._begin(tasks[0].item)
+            yield Work(key, source, [task.extraction for task in tasks])
+
+    def _take(self, task: _Task) -> bool:
+        """Take a task, unless another process has it, or has ended it."""
+        if not task.ledger.take(task.entry):
+            self._rounds.others_have([task])
+            return False
+        end = _end_before_work(task) if task.ledger.may_have_ended(task.entry) else None
+        if end is not None:
+            task.ledger.give_back(task.entry)
+            self._ends.append(end)
+        return end is None
+
+    def _decided(self) -> Iterator[ItemResult]:
+        """The ends that were found on the way."""
+        while self._ends:
+            yield self._ends.popleft()
+
+    def _settled(self, made: Made) -> Iterator[ItemResult]:
+        """What became of the tasks of a video; those worth another try are put off."""
+        self._meters.pop(made.key, None)
+        for task, result in zip(self._under_way.pop(made.key), made.results, strict=True):
+            output = task.item.output
+            self._failures[output] += isinstance(result, VidalignError)
+            pause = pause_after(result, self._failures[output])
+            if pause is not None:
+                task.ledger.give_back(task.entry)
+                self._rounds.put_off([task], pause)
+                continue
+            del self._failures[output]
+            end = _written(task.item, result, made.seconds)
+            task.ledger.settle(task.entry, end.error)
+            yield end
+            check_room(end.error)
+
+    def _tell(self, key: int, done: float, length: float | None) -> None:
+        meter = self._meters.get(key)
+        if meter is not None:
+            meter(done, length)
 
 
-def _written(item: Item, made: Features | VidalignError) -> ItemResult:
+def _written(item: Item, made: Features | VidalignError, seconds: float) -> ItemResult:
     """Write the features, if there are any; the result."""
     from vidalign.store.features import write_features
 
     failed = made if isinstance(made, VidalignError) else None
     if isinstance(made, Features):
-        failed = attempt(partial(write_features, item.output, made), item.source)
+        failed = patiently(lambda: attempt(partial(write_features, item.output, made), item.source))
     if isinstance(made, VidalignError) or failed is not None:
         return ItemResult(item.name, "failed", str(item.source), error=failed)
     broken = bool(made.truncated)
@@ -129,5 +234,6 @@ def _written(item: Item, made: Features | VidalignError) -> ItemResult:
             "width": int(made.features.shape[1]),
             "duration": made.duration,
             "reader": made.reader,
+            "seconds": round(seconds, 3),
         },
     )

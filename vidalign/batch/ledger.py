@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from vidalign.batch.failures import (
     FormerFailureError,
@@ -31,10 +30,7 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """One run's side of one folder: who has which item, and what failed. `reader` reads the videos.
-
-    Used as a context: at its end all items are given back.
-    """
+    """One run's side of one folder: who has which item, and what failed. `reader` reads the videos."""
 
     def __init__(
         self, wanted: Wanted, reader: str, *, overwrite: bool = False, retry_failed: bool = False
@@ -45,6 +41,7 @@ class Ledger:
         self._believes_records = not (overwrite or retry_failed)
         self._locks: RunLocks | None = None
         self._states: dict[str, tuple[State, ...]] = {}
+        self._refused: set[str] = set()
 
     def former_failure(self, entry: Entry) -> FormerFailureError | None:
         """What an earlier run recorded of an item that it would be in vain to try again."""
@@ -54,22 +51,25 @@ class Ledger:
         failure = read_failure(path)
         return failure.as_error(path) if failure is not None and failure.stands(entry.inputs) else None
 
-    def open(self, outputs: Iterable[Path] = ()) -> None:
-        """Join the folder's run, and clear the folders of `outputs` of what killed processes left.
-
-        Raises as `open_run` does.
-        """
+    def open(self) -> None:
+        """Join the folder's run; raises as `open_run` does."""
         self._locks = open_run(self.wanted, overwrite=self._overwrite)
-        for folder in {self.wanted.folder, *(output.parent for output in outputs)}:
-            remove_leftovers(folder)
 
     def take(self, entry: Entry) -> bool:
         """Take an item for this process; False while another one, or thread, is at work on it."""
         assert self._locks is not None
-        if not self._locks.take(self._key(entry)):
+        key = self._key(entry)
+        if not self._locks.take(key):
+            self._refused.add(key)
             return False
-        self._states[self._key(entry)] = tuple(map(state_of, entry.inputs))
+        self._states[key] = tuple(map(state_of, entry.inputs))
         return True
+
+    def may_have_ended(self, entry: Entry) -> bool:
+        """Whether another process may have ended the item meanwhile; what is to be made again has not,
+        unless it was that process's when this one came.
+        """
+        return not self._overwrite or self._key(entry) in self._refused
 
     def settle(self, entry: Entry, error: VidalignError | None) -> None:
         """Record how the work on an item ended, and give it back."""
@@ -93,13 +93,11 @@ class Ledger:
             self._locks.close()
             self._locks = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _key(self, entry: Entry) -> str:
         return entry.output.relative_to(self.wanted.folder).as_posix()
+
+
+def clear_leftovers(outputs: Iterable[Path]) -> None:
+    """Clear the folders of outputs of what killed processes left half-written."""
+    for folder in {output.parent for output in outputs}:
+        remove_leftovers(folder)

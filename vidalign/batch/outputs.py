@@ -14,7 +14,10 @@ WAY_OUT = "choose another output, or replace it with --overwrite"
 
 
 def check_writable(outputs: Iterable[Path]) -> None:
-    """Raise UsageError unless the folder of every output can be written, or made in one that can."""
+    """Look whether the folder of every output can be written, or made in one that can.
+
+    Raises StoreError where that is not allowed, UsageError where it cannot be a folder.
+    """
     for folder in dict.fromkeys(output.parent for output in outputs):
         try:
             above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
@@ -23,7 +26,9 @@ def check_writable(outputs: Iterable[Path]) -> None:
         if not above.is_dir():
             raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint="choose another")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise UsageError(f"cannot write into {folder}: no permission to write {above}")
+            raise StoreError(
+                f"cannot write into {folder}: no permission to write {above}", hint="choose another folder"
+            )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vidalign.errors import UsageError
 
@@ -37,6 +37,11 @@ class Item:
     source: Path
     name: str
     output: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's outputs, from which `name` counts."""
+        return self.output.parents[len(PurePosixPath(self.name).parts) - 1]
 
 
 def find_items(
@@ -83,7 +88,10 @@ def place(named: Iterable[tuple[Path, str]], folder: Path, suffix: str) -> list[
 def name_below(path: Path, root: Path) -> str:
     """The item name of `path` counted from `root`, `/` between; raises UsageError outside it."""
     as_given = Path(os.path.abspath(path)), Path(os.path.abspath(root))  # noqa: PTH100
-    linked = path.parent.resolve() / path.name, root.resolve()
+    try:
+        linked = path.parent.resolve() / path.name, root.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{path} is no path of a file: {error}", hint="mend the list of inputs") from None
     for full, above in (as_given, linked):
         if full != above and full.is_relative_to(above):
             return full.relative_to(above).as_posix()
@@ -113,7 +121,7 @@ def _named(
         if not str(source):
             raise UsageError("an empty path was given")
         path = Path(source)
-        if not path.is_dir():
+        if not _is_folder(path):
             yield path, name_below(path, root or path.parent)
             continue
         found = list(walk(path))
@@ -122,6 +130,14 @@ def _named(
                 f"no video in the folder {path}", hint=f"known suffixes: {' '.join(VIDEO_SUFFIXES)}"
             )
         yield from ((video, name_below(video, root or path)) for video in found)
+
+
+def _is_folder(path: Path) -> bool:
+    """Also of names that no file can have, whose items then fail alone."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
