@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, Literal, get_args
 
 from vidalign.errors import ConfigError
+from vidalign.outside import load_json
 
 Native = Literal["native"]
 Resize = Literal["short", "exact", "none"]
@@ -138,8 +139,11 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Inverse of `to_json`."""
-        return cls.from_mapping(json.loads(text))
+        """Inverse of `to_json`; raises ConfigError, or ValueError where it is no JSON."""
+        values = load_json(text)
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"recipe: a mapping of names to values is expected, not {values!r}")
+        return cls.from_mapping(values)
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; equal recipes give equal text."""

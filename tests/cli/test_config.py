@@ -125,7 +125,7 @@ def test_nothing_in_a_file_is_nothing(
         ("draw: 3", "vidalign.yaml: draw: 'key: value' lines are expected, not 3"),
         ("- draw", "vidalign.yaml: 'key: value' lines are expected, not ['draw']"),
         ("draw:\n  a: [", "vidalign.yaml:2: not valid YAML: "),
-        ("a: \x00", "cannot read vidalign.yaml: "),
+        ("a: \x00", "vidalign.yaml: not valid YAML: "),
     ],
 )
 def test_a_mistake_names_file_and_key(

@@ -108,7 +108,7 @@ def test_unknown_model_names_the_known_ones() -> None:
         ("files: [{role: vocab, name: x, mirror: y}]", "unknown key 'mirror'"),
         ("files: [{role: vocab}]", "'name' is missing"),
         ("files: [{role: vocab, name: x, size: true}]", "size has the wrong type"),
-        ("a: b: c", "not YAML"),
+        ("a: b: c", "not valid YAML"),
     ],
 )
 def test_a_faulty_card_is_refused(change: str, told: str) -> None:

@@ -70,7 +70,7 @@ def unfit_config(what: str) -> Iterator[None]:
     """Says of a card's config that no network can be made by it; raises ModelError."""
     try:
         yield
-    except (TypeError, ValueError, ArithmeticError, AssertionError, RuntimeError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"the card's config makes no {what}: {reason}", hint="mend the card") from None
 

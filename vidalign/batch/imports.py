@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -16,6 +15,7 @@ from vidalign.batch.boundary import attempt
 from vidalign.batch.export import put
 from vidalign.batch.report import ItemResult, Status
 from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.outside import load_json
 from vidalign.store.exports.formats import FeaturesFormat, Rows
 from vidalign.store.features import write_features
 from vidalign.store.items import name_below
@@ -43,7 +43,7 @@ def read_durations(path: Path) -> dict[str, float]:
     The second is how ActivityNet Captions is published. Raises DataError where it is neither.
     """
     try:
-        loaded = json.loads(path.read_text("utf-8"))
+        loaded = load_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from None
     found: dict[str, float] = {}

@@ -13,6 +13,7 @@ from vidalign.batch.device import choose_place
 from vidalign.batch.outputs import WAY_OUT, in_the_way
 from vidalign.batch.report import ItemResult
 from vidalign.errors import DataError, OutputMismatchError
+from vidalign.outside import reading_arrays
 from vidalign.types import TextFeatures, Transcript
 from vidalign.weights.cache import file_sha256
 from vidalign.weights.cards import ModelCard, backbone_of, get_card
@@ -122,9 +123,9 @@ def _taken(path: Path, texts: Sequence[str], model: str) -> TextFeatures:
     import numpy as np
 
     try:
-        with path.open("rb") as file:
+        with reading_arrays(), path.open("rb") as file:
             values = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an array: {error}", hint="give a .npy file") from None
     if not isinstance(values, np.ndarray) or values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
         raise DataError(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vidalign.errors import ConfigError
+from vidalign.outside import UnreadableError, load_yaml
 
 PROJECT_FILE = "vidalign.yaml"
 USER_FILE = "config.yaml"
@@ -35,14 +36,11 @@ def user_file() -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from error
-    except (OSError, yaml.YAMLError) as error:
+        document = load_yaml(path.read_bytes())
+    except UnreadableError as error:
+        raise ConfigError(f"{path}{f':{error.line}' if error.line else ''}: {error}") from None
+    except OSError as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     return _mapping(document, str(path))
 
@@ -97,6 +95,8 @@ def _accepted(option: click.Option, ctx: click.Context, value: Any, where: str) 
         option.type_cast_value(ctx, value)
     except click.BadParameter as error:
         raise ConfigError(f"{where}: {error.message}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{where}: {value!r} is not a value of --{_spelled(option)}") from error
     return value
 
 

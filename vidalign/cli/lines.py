@@ -12,7 +12,10 @@ import click
 BROKEN_PIPE = 141
 """Exit code when nobody reads the output any more, as a shell reports SIGPIPE."""
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+LONGEST = 2000
+"""Characters of a line, which may quote what a file of a stranger holds."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def error_line(message: str, hint: str = "") -> str:
@@ -27,13 +30,18 @@ def warning_line(message: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks as spaces and control characters (they can drive a terminal) as escapes."""
-    return printable(" ".join(text.split("\n")).strip())
+    """The text with line breaks as spaces and control characters (they can drive a terminal) as escapes.
+
+    Texts longer than LONGEST lose their middle.
+    """
+    text = printable(" ".join(text.split("\n")).strip())
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} [...] {text[-half:]}"
 
 
 def printable(text: str) -> str:
     """The text with control characters other than newline and tab written as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def color_choice() -> bool | None:

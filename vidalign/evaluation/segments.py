@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vidalign.errors import DataError
+from vidalign.outside import load_json
 
 COLUMNS = ("video", "start", "end", "text")
 _HINT = "expected: YouCook2's JSON, or a CSV with the columns video,start,end,text"
@@ -47,7 +47,7 @@ def read_segments(path: Path, subset: str | None = None) -> tuple[Segment, ...]:
 
 def _from_json(text: str, path: Path, subset: str | None) -> Iterator[Segment]:
     try:
-        videos = json.loads(text)["database"]
+        videos = load_json(text)["database"]
         for video, entry in videos.items():
             if subset is None or entry.get("subset") == subset:
                 for number, told in enumerate(entry.get("annotations", ()), 1):

@@ -8,9 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vidalign.errors import ConfigError
+from vidalign.outside import UnreadableError, load_yaml
 
 MIN_SECONDS = 20
 MAX_SECONDS = 3000
@@ -131,11 +130,11 @@ of the sentences alignable, 15 % well timed as they stand). `hard`: also steps t
 def read_knobs(path: Path) -> dict[str, Any]:
     """What a YAML file `level: NAME` with any knobs beside it says; raises ConfigError."""
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = load_yaml(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML") from error
+    except UnreadableError as error:
+        raise ConfigError(f"{path}{f':{error.line}' if error.line else ''}: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: 'knob: value' lines are expected")
     return document
@@ -145,7 +144,7 @@ def make_settings(knobs: Mapping[str, Any], where: str = "world") -> WorldSettin
     """`level` (default: default) changed by the other knobs; raises ConfigError for unknown or odd ones."""
     given = dict(knobs)
     level = given.pop("level", "default")
-    if level not in LEVELS:
+    if not isinstance(level, str) or level not in LEVELS:
         raise ConfigError(f"{where}: no level {level!r}", hint=f"known: {', '.join(LEVELS)}")
     base = LEVELS[level]
     known = {field.name for field in fields(WorldSettings)}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.errors import ModelError
+from vidalign.outside import reading_arrays
 
 Oov = Literal["keep", "drop"]
 
@@ -69,10 +70,11 @@ def load_dictionary(path: str | Path, rows: int = S3D_ROWS) -> list[str]:
     """
     path = Path(path)
     try:
-        array = np.load(path, allow_pickle=False)
+        with reading_arrays():
+            array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such dictionary file") from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise _unreadable(path, error) from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "US" or array.ndim != 1:
         what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "an archive"

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from vidalign.errors import ConfigError
+from vidalign.outside import UnreadableError, compose_yaml, load_yaml
 
 Keys = tuple[str, ...]
 """Where a value lies: ("data", "features")."""
@@ -69,8 +70,8 @@ def read_document(path: Path) -> Document:
         raise ConfigError(f"cannot read {path}: {error}") from None
     document = Document({}, str(path))
     try:
-        root = yaml.compose(text, _Loader)
-    except yaml.YAMLError as error:
+        root = compose_yaml(text, _Loader)
+    except UnreadableError as error:
         raise _not_yaml(str(path), error) from None
     if root is None:
         return document
@@ -96,12 +97,11 @@ def _note_lines(node: yaml.MappingNode, above: Keys, document: Document) -> None
 
 def _parse(text: str, where: str) -> Any:
     try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+        return load_yaml(text, _Loader)
+    except UnreadableError as error:
         raise _not_yaml(where, error) from None
 
 
-def _not_yaml(where: str, error: yaml.YAMLError) -> ConfigError:
-    mark = getattr(error, "problem_mark", None)
-    line = f":{mark.line + 1}" if mark is not None and not where.startswith("--") else ""
-    return ConfigError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}")
+def _not_yaml(where: str, error: UnreadableError) -> ConfigError:
+    line = f":{error.line}" if error.line and not where.startswith("--") else ""
+    return ConfigError(f"{where}{line}: {error}")

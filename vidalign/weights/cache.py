@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 
 from vidalign.errors import MissingModelError, ModelError
+from vidalign.outside import load_json
 from vidalign.weights.cards import CardFile, ModelCard, get_card
 from vidalign.weights.hub import how_to_get as hub_how_to_get
 
@@ -188,7 +189,7 @@ def read_pins(name: str) -> dict[str, Pin]:
     """What was verified of a model on this machine, by role; empty when nothing was."""
     path = model_dir(name) / "pins.json"
     try:
-        loaded = json.loads(path.read_text("utf-8"))
+        loaded = load_json(path.read_text("utf-8"))
         if loaded["schema"] != PINS_SCHEMA:
             raise ModelError(f"{path}: written by a newer vidalign ({loaded['schema']})")
         return {role: Pin(**values) for role, values in loaded["files"].items()}

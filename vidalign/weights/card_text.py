@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import yaml
 
 from vidalign.errors import ConfigError
+from vidalign.outside import UnreadableError, load_yaml
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFile, ModelCard, Role, Text
 from vidalign.weights.recipes import get_recipe, recipe_names, unlike_built_in
@@ -112,9 +113,9 @@ def _merged(values: Mapping[str, Any], name: str, given: Any, where: str) -> dic
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
     try:
-        return _mapping(yaml.safe_load(text), where)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+        return _mapping(load_yaml(text), where)
+    except UnreadableError as error:
+        raise ConfigError(f"{where}{f':{error.line}' if error.line else ''}: {error}") from None
 
 
 def _card(values: Mapping[str, Any], where: str) -> ModelCard:

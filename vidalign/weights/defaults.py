@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from vidalign.errors import ConfigError
+from vidalign.outside import load_json
 from vidalign.weights.cache import replacing
 from vidalign.weights.cards import ModelCard
 
@@ -25,7 +26,7 @@ def default_model() -> str:
     """The model that `vidalign models use` chose, else the bundled one."""
     path = config_dir() / "default-model.json"
     try:
-        name = json.loads(path.read_text("utf-8"))["model"]
+        name = load_json(path.read_text("utf-8"))["model"]
     except FileNotFoundError:
         return BUNDLED
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -19,6 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathn
 
 from vidalign._version import __version__
 from vidalign.errors import ModelError
+from vidalign.outside import load_json
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, bytes so far, and bytes in all where known."""
@@ -129,7 +130,7 @@ class _Part:
     def validator(self, source: str) -> str:
         """ETag or date under which this source began the part; empty: it cannot be resumed."""
         try:
-            record = json.loads(self.record.read_text("utf-8"))
+            record = load_json(self.record.read_text("utf-8"))
         except (OSError, ValueError):
             return ""
         known = isinstance(record, dict) and record.get("source") == source and self.size > 0

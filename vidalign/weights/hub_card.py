@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vidalign.errors import ConfigError, ModelError
+from vidalign.outside import load_yaml
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, CardFile, ModelCard
 from vidalign.weights.hub_kinds import KINDS, Kind, Shape, Values, supported
@@ -71,7 +70,7 @@ def card_of_folder(folder: Path, name: str, *, source: str, hub: bool = False) -
 def kind_of(values: Values, name: str) -> Kind:
     """The kind of a config.json; raises ModelError for one that is not supported."""
     found = values.get("model_type")
-    if found not in KINDS:
+    if not isinstance(found, str) or found not in KINDS:
         told = f"of the kind {found!r}" if found else "of no kind that its config.json names"
         raise ModelError(f"{name} is {told}, which is not supported", hint=f"supported: {supported()}")
     return KINDS[found]
@@ -185,8 +184,8 @@ def _licence(folder: Path) -> str:
     """What the front matter of the model's README.md says."""
     try:
         text = (folder / "README.md").read_text("utf-8")
-        head = yaml.safe_load(text.split("---", 2)[1]) if text.startswith("---") else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, IndexError):
+        head = load_yaml(text.split("---", 2)[1]) if text.startswith("---") else None
+    except (OSError, ValueError, IndexError):
         head = None
     found = head.get("license") if isinstance(head, Mapping) else None
     return str(found) if found else "not stated in its folder"

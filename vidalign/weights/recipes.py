@@ -9,9 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vidalign.errors import ConfigError
+from vidalign.outside import load_yaml
 from vidalign.types import Recipe
 
 
@@ -53,14 +52,14 @@ def unlike_built_in(recipe: Recipe, where: str) -> Recipe:
 @cache
 def _built_in(name: str) -> Recipe:
     source = files("vidalign.weights") / "recipes" / f"{name}.yaml"
-    values = yaml.safe_load(source.read_text("utf-8"))
+    values = load_yaml(source.read_text("utf-8"))
     return Recipe.from_mapping(values, where=f"recipe {name}")
 
 
 def _read_mapping(path: Path) -> Mapping[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = load_yaml(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: cannot be read as a recipe: {reason}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

@@ -43,7 +43,7 @@ def _archive(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         raise ModelError(
             f"{path}: a damaged zip file, perhaps cut off", hint="fetch or copy it again"
         ) from None

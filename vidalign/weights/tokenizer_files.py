@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from vidalign.errors import ModelError
+from vidalign.outside import load_json
 
 JsonKind = Literal["tokenizer", "tokenizer_config"]
 
@@ -27,7 +27,7 @@ def json_kind(path: Path) -> JsonKind | None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; raises ModelError where there is none."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = load_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read as JSON: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -36,11 +36,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def entries(tokenizer: Mapping[str, Any]) -> int:
-    """Entries of a tokenizer.json, counted up to its highest id."""
-    vocabulary = tokenizer["model"]["vocab"]
-    own = vocabulary.values() if isinstance(vocabulary, Mapping) else range(len(vocabulary))
-    added = (token["id"] for token in tokenizer.get("added_tokens") or ())
-    return max((*own, *added), default=-1) + 1
+    """Entries of a tokenizer.json, counted up to its highest id; raises ModelError where it has no such."""
+    try:
+        vocabulary = tokenizer["model"]["vocab"]
+        own = vocabulary.values() if isinstance(vocabulary, Mapping) else range(len(vocabulary))
+        added = (token["id"] for token in tokenizer.get("added_tokens") or ())
+        return max((int(number) for number in (*own, *added)), default=-1) + 1
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ModelError(f"the tokenizer has no vocabulary of words and their numbers: {error!r}") from None
 
 
 def check_size(found: int, rows: int, where: str) -> None:

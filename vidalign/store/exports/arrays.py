@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.errors import StoreError
+from vidalign.outside import reading_arrays
 from vidalign.store.exports.formats import Options, Rows
 from vidalign.store.hdf5 import check_is_hdf5
 from vidalign.types import Features
@@ -96,7 +96,8 @@ def checked(path: Path, name: str, values: NDArray[np.generic]) -> Rows:
 def explained(path: Path) -> Iterator[None]:
     """Turn what numpy and h5py raise on files that are not theirs into a StoreError."""
     try:
-        yield
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        with reading_arrays():
+            yield
+    except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StoreError(f"cannot read or write {path}: {reason}") from error

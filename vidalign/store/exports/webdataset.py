@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from vidalign.errors import MissingExtraError, StoreError
+from vidalign.outside import load_json
 from vidalign.store.exports.arrays import Named, as_dtype, checked, explained
 from vidalign.store.exports.formats import FeaturesFormat, Options, Rows
 from vidalign.store.features import attributes_json
@@ -80,7 +81,7 @@ def _rows(path: Path, sample: dict[str, Any], wanted: str) -> tuple[str, Rows]:
     key = sample["__key__"]
     if wanted not in sample:
         raise StoreError(f"{path}: the sample {key} has no {wanted}", hint="--key picks another")
-    known = json.loads(sample["json"]) if "json" in sample else {}
+    known = load_json(sample["json"]) if "json" in sample else {}
     name = known.get("name", key) if isinstance(known, dict) else key
     rows = checked(path, str(name), _array(sample[wanted]))
     return str(name), replace(rows, times=_array(sample["times.npy"]) if "times.npy" in sample else None)

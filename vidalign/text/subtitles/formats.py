@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib import import_module
 from typing import cast
 
 from vidalign.errors import SubtitleError
+from vidalign.outside import load_json
 from vidalign.text.subtitles.model import Notes, Parsed
 
 Reader = Callable[[str, Notes], Parsed]
@@ -103,7 +103,7 @@ def _by_content(text: str) -> str | None:
 
 def _json_kind(text: str) -> str | None:
     try:
-        value = json.loads(text)
+        value = load_json(text)
     except ValueError:
         return None
     return "youtube" if isinstance(value, dict) and "events" in value else "howto100m"

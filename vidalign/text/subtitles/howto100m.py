@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from io import StringIO
 from typing import Any
 
+from vidalign.outside import UnreadableError, load_json
 from vidalign.text.subtitles.model import Notes, Parsed
 from vidalign.types import Cue
 
@@ -22,9 +22,9 @@ def read(text: str, notes: Notes) -> Parsed:
 
 def _from_json(text: str, notes: Notes) -> list[Cue]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise notes.error(f"is not JSON: {error.msg}", error.lineno) from None
+        content = load_json(text)
+    except UnreadableError as error:
+        raise notes.error(f"is {error}", error.line) from None
     if not isinstance(content, dict):
         raise notes.error(_UNKNOWN, hint=_EXPECTED)
     captions = content if set(_COLUMNS) <= set(content) else content[_choose(list(content), notes)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from vidalign.outside import UnreadableError, load_json
 from vidalign.text.subtitles.model import Notes, Parsed
 from vidalign.types import Cue
 
@@ -13,9 +13,9 @@ from vidalign.types import Cue
 def read(text: str, notes: Notes) -> Parsed:
     """One cue an event that shows text; window settings and bare line feeds are none."""
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise notes.error(f"is not JSON: {error.msg}", error.lineno) from None
+        content = load_json(text)
+    except UnreadableError as error:
+        raise notes.error(f"is {error}", error.line) from None
     events = content.get("events") if isinstance(content, dict) else None
     if not isinstance(events, list):
         raise notes.error("is no json3 file: it has no list of events")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.errors import ConfigError, StoreError, VideoError
+from vidalign.outside import reading_arrays
 from vidalign.store.atomic import atomic_path
 from vidalign.types import Recipe
 from vidalign.video.clips import cut_clips
@@ -127,8 +128,9 @@ def _write_header(file: BinaryIO, count: int, size: tuple[int, int]) -> None:
 
 def _open(path: Path) -> FrameRow:
     try:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with reading_arrays():
+            frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} is damaged: {error}", hint="delete it; it is made again") from None
     if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[-1] != 3:
         raise StoreError(f"{path} holds no frames", hint="delete it; it is made again")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.errors import DataError, StoreError
+from vidalign.outside import reading_arrays
 from vidalign.store.features import map_features
 from vidalign.types import Recipe
 
@@ -149,8 +150,9 @@ def by_second(
 
 def _map_array(path: Path) -> np.memmap[Any, Any]:
     try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with reading_arrays():
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} is not an array of numbers: {error}") from None
     if not isinstance(values, np.memmap) or values.ndim != 2 or values.dtype not in (np.float16, np.float32):
         raise StoreError(f"{path} is not a float16 or float32 array (seconds, width)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.errors import DataError, SubtitleError
+from vidalign.outside import load_json
 from vidalign.text.sentences import Segmentation, make_transcript
 from vidalign.text.subtitles import Rolling, read_subtitles
 
@@ -94,7 +94,7 @@ class Captions:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            content = json.loads(path.read_bytes())
+            content = load_json(path.read_bytes())
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from None
         except ValueError as error:

@@ -1,0 +1,191 @@
+"""What a command does with a file, called as the command line calls it; `out` is the only place to write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from vidalign.aligners.registry import state_shapes as aligner_shapes
+from vidalign.backbones.registry import state_shapes as backbone_shapes
+from vidalign.batch.imports import Stated, import_files, read_durations
+from vidalign.batch.pairs import csv_pairs
+from vidalign.batch.report import ItemResult
+from vidalign.cli.config import load_defaults
+from vidalign.cli.main import cli
+from vidalign.errors import VidalignError
+from vidalign.evaluation.annotations import read_annotations
+from vidalign.store.alignments import read_alignment, write_alignment
+from vidalign.store.exports.formats import FeaturesFormat
+from vidalign.store.exports.registry import get_format
+from vidalign.store.features import read_features, write_features
+from vidalign.store.items import find_items, read_paths
+from vidalign.store.kind import kind_of
+from vidalign.synthetic.settings import make_settings, read_knobs
+from vidalign.text.sentences import make_transcript, retime_cues
+from vidalign.text.subtitles import read_subtitles, write_subtitles
+from vidalign.text.words import load_dictionary
+from vidalign.training.config import read_config
+from vidalign.viewer.describe import describe_alignment, describe_features
+from vidalign.weights.cache import model_dir, read_pins
+from vidalign.weights.card_text import card_text, parse_cards
+from vidalign.weights.cards import ModelCard, get_card
+from vidalign.weights.convert import read_tensors
+from vidalign.weights.recipes import get_recipe
+from vidalign.weights.sniff import sniff
+from vidalign.weights.tokenizer_files import entries, json_kind, read_json
+
+LAYOUTS = {".npy": "videoclip", ".tar": "webdataset", ".safetensors": "safetensors", ".npz": "moment-detr"}
+
+
+def subtitles(given: Path, out: Path) -> None:
+    """Read, cut into sentences, written again with half of the cues moved."""
+    file = read_subtitles(given, video="v1")
+    for how in ("cue", "sentence"):
+        transcript = make_transcript(file, how)  # type: ignore[arg-type]
+        count = range(len(transcript.sentences))
+        times = retime_cues(transcript, [bool(k % 2) for k in count], [(float(k), k + 1.5) for k in count])
+        for form in ("vtt", "srt"):
+            text = write_subtitles(file, times, form, unaligned="mark")
+            (out / f"{how}.{form}").write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def cards(given: Path, out: Path) -> None:
+    """Both as a card of a package and as that of a model folder, with the networks it asks for."""
+    first: VidalignError | None = None
+    try:
+        _networks([get_card(str(given.parent))])
+    except VidalignError as error:
+        first = error
+    try:
+        text = given.read_text("utf-8")
+    except UnicodeDecodeError:
+        assert first is not None, "a card that is not text was read"
+        raise first from None
+    found = parse_cards(text)
+    _networks(found)
+    for card in found:
+        card_text(card)
+    if first is not None:
+        raise first
+
+
+def _networks(found: Iterable[ModelCard]) -> None:
+    for card in found:
+        if card.backbone is not None and "." not in card.backbone.family:
+            backbone_shapes(card.backbone)
+        if card.aligner is not None:
+            aligner_shapes(card.aligner)
+
+
+def recipe(given: Path, out: Path) -> None:
+    """`--recipe FILE`."""
+    found = get_recipe(str(given))
+    assert found.from_json(found.to_json()) == found
+
+
+def training(given: Path, out: Path) -> None:
+    """`train CONFIG`, up to where it would begin."""
+    read_config(given).to_yaml()
+
+
+def world(given: Path, out: Path) -> None:
+    """`synth --world FILE`."""
+    make_settings(read_knobs(given))
+
+
+def defaults(given: Path, out: Path) -> None:
+    """Any command beside a `vidalign.yaml`."""
+    os.chdir(given.parent)
+    with click.Context(cli, info_name="vidalign") as ctx:
+        load_defaults(cli, ctx)
+
+
+def stored(given: Path, out: Path) -> None:
+    """`inspect`, and written again."""
+    if kind_of(given) == "features":
+        features = read_features(given)
+        "\n".join(describe_features(features))
+        write_features(out / "again.h5", features)
+    else:
+        alignment = read_alignment(given)
+        "\n".join(describe_alignment(alignment, 80))
+        for name in ("again.h5", "again.json"):
+            write_alignment(out / name, alignment)
+
+
+def record(given: Path, out: Path) -> None:
+    """Each small JSON file as whoever reads it; one that all refuse is refused."""
+    pins = model_dir("own") / "pins.json"
+    assert pins.is_relative_to(out.parent)
+    errors: list[VidalignError] = []
+    for read in (read_annotations, read_durations, _tokenizer, _own_folder, _own_pins):
+        try:
+            read(given)
+        except VidalignError as error:
+            errors.append(error)
+    if errors:
+        raise max(errors, key=lambda error: len(str(error)))
+
+
+def _tokenizer(given: Path) -> None:
+    if json_kind(given) == "tokenizer":
+        entries(read_json(given))
+
+
+def _own_folder(given: Path) -> None:
+    folder = given.parent.parent / "out" / "folder"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_bytes(given.read_bytes())
+    _networks([get_card(str(folder))])
+
+
+def _own_pins(given: Path) -> None:
+    os.environ["VIDALIGN_CACHE"] = str(given.parent.parent / "out" / "cache")
+    pins = model_dir("own") / "pins.json"
+    pins.parent.mkdir(parents=True, exist_ok=True)
+    pins.write_bytes(given.read_bytes())
+    read_pins("own")
+
+
+def table(given: Path, out: Path) -> None:
+    """`align --pairs FILE`."""
+    for pair in csv_pairs(given, out, given.parent).pairs:
+        _check_inside(pair.output, out)
+
+
+def path_list(given: Path, out: Path) -> None:
+    """`extract - < FILE`."""
+    for item in find_items(["-"], out, root=given.parent, stdin=read_paths(given.read_bytes())):
+        _check_inside(item.output, out)
+
+
+def _check_inside(output: Path | None, out: Path) -> None:
+    assert output is not None
+    assert os.path.normpath(output).startswith(f"{out}{os.sep}"), f"{output} leads out of {out}"  # noqa: PTH
+
+
+def weights(given: Path, out: Path) -> None:
+    """`models add`, `--weights`."""
+    if sniff(given) == "npy":
+        load_dictionary(given)
+    else:
+        read_tensors(given)
+
+
+def imported(given: Path, out: Path) -> None:
+    """`import-features`; every file that it says it wrote can be read."""
+    layout = LAYOUTS[given.suffix]
+    form = get_format(layout)
+    assert isinstance(form, FeaturesFormat)
+    _raise_failed(import_files([(given, "sub/given")], form, Stated(layout, get_recipe("mini-8fps")), out))
+
+
+def _raise_failed(results: Iterable[ItemResult]) -> None:
+    for result in results:
+        if result.error is not None:
+            raise result.error
+        if result.output:
+            read_features(Path(result.output))
