@@ -66,6 +66,6 @@ class BatchSize:
 
 
 def fitting(clip_bytes: int, free: int) -> int:
-    """The largest power of two of such clips that takes no more than its share of the free memory; one at least."""
+    """The largest power of two of such clips within the share of the free memory; one at least."""
     most = int(free * SHARE) // max(clip_bytes, 1)
     return 1 << (min(max(most, 1), MOST_CLIPS).bit_length() - 1)

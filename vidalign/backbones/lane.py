@@ -32,7 +32,7 @@ class Lane:
         self._stream = torch.cuda.Stream(place) if place.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def send(self, pictures: Sequence[NDArray[Any]]) -> Tensor:
-        """Pictures (H, W, 3) of one size -> (n, H, W, 3) on the device, ready for the work asked for next."""
+        """Pictures (H, W, 3) of one size -> (n, H, W, 3) on the device, ready for the work that follows."""
         first = pictures[0]
         kind = torch.from_numpy(np.empty(0, first.dtype)).dtype
         held = torch.empty((len(pictures), *first.shape), dtype=kind, pin_memory=self._stream is not None)

@@ -140,7 +140,7 @@ class _Part:
             recipe=self.recipe,
             weights_sha256=extraction.weights_sha256,
             precision=extraction.place.precision,
-            runtime=extraction.runtime,
+            runtime=extraction.runtime_told,
             reader=reader.info.reader,
             video=self._video.name,
             video_size=self._video.stat().st_size,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, fields
 from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vidalign.backbones.spec import backbone_spec, check_extra, check_recipe
-from vidalign.batch.device import Place, choose_place
+from vidalign.batch.device import Place, choose_places
 from vidalign.batch.pooling import Pooling
+from vidalign.errors import MissingExtraError, UsageError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, weights_sha256
 from vidalign.weights.cards import ModelCard, backbone_of, get_card
@@ -18,9 +22,14 @@ from vidalign.weights.defaults import default_model
 from vidalign.weights.recipes import get_recipe
 
 if TYPE_CHECKING:
+    from vidalign.backbones.encode import Encoder
     from vidalign.backbones.registry import Backbone
+    from vidalign.backbones.runtimes.choose import Family
 
 Dtype = Literal["float16", "float32"]
+Runtime = Literal["auto", "torch", "openvino"]
+
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class Extraction:
     """How features are made: `backbone` is the name of a model or the path of a model folder.
 
     `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says. With `gvf` a
-    video has one row, all its clips pooled.
+    video has one row, all its clips pooled. `device` may name several GPUs. `runtime` auto is torch;
+    `compiled` has torch compile the network.
     """
 
     backbone: str
@@ -38,6 +48,12 @@ class Extraction:
     dtype: Dtype = "float16"
     reader: str = "auto"
     gvf: Pooling | None = None
+    runtime: Runtime = "auto"
+    compiled: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was told, without what was loaded for it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def card(self) -> ModelCard:
@@ -62,30 +78,81 @@ class Extraction:
         return file_sha256(self.card, "backbone")
 
     @cached_property
-    def place(self) -> Place:
-        """Device and precision."""
-        return choose_place(self.device)
+    def places(self) -> tuple[Place, ...]:
+        """Devices, each with its precision: where the network runs at the same time."""
+        return choose_places(self.device)
 
     @property
-    def runtime(self) -> str:
-        """What computes, with its version."""
-        from torch import __version__ as version
+    def place(self) -> Place:
+        """The first device, and the precision."""
+        return self.places[0]
 
-        return f"torch {version}"
+    @property
+    def runtime_family(self) -> Family:
+        """What computes."""
+        return "torch" if self.runtime == "auto" else self.runtime
+
+    @property
+    def runtime_told(self) -> str:
+        """What computes, with its version."""
+        if self.runtime_family == "openvino":
+            return f"openvino {version('openvino')}"
+        from torch import __version__ as torch_version
+
+        return f"torch {torch_version}{' compiled' if self.compiled else ''}"
+
+    @property
+    def model(self) -> Backbone:
+        """The network on the first device, loaded at the first use."""
+        return self._on(self.place)
+
+    def encoder(self, place: Place | None = None, *, pad: bool = False) -> Encoder:
+        """A new encoder on one of the places, the first if none is named; networks are loaded once a device.
+
+        `pad`: every batch has one shape.
+        """
+        from vidalign.backbones.encode import Encoder
+
+        held = place or self.place
+        return Encoder(self._on(held), device=held.device, precision=held.precision, pad=pad or self.compiled)
 
     @cached_property
-    def model(self) -> Backbone:
-        """The network, loaded at the first use."""
-        from vidalign.backbones.registry import load_backbone
+    def _loaded(self) -> dict[str, Backbone]:
+        return {}
 
-        return load_backbone(
-            self.backbone, self.weights, recipe=self.resolved_recipe, device=self.place.device
-        )
+    def _on(self, place: Place) -> Backbone:
+        from vidalign.backbones.registry import load_backbone
+        from vidalign.backbones.runtimes.choose import prepared
+
+        with _LOADING:
+            if place.device not in self._loaded:
+                backbone = load_backbone(
+                    self.backbone, self.weights, recipe=self.resolved_recipe, device=place.device
+                )
+                self._loaded[place.device] = prepared(
+                    backbone, place.device, self.runtime_family, compiled=self.compiled
+                )
+            return self._loaded[place.device]
 
     def check(self) -> None:
-        """Raise what a wrong model, recipe, weights file or device, or a missing extra, would raise later."""
+        """Raise what a wrong model, recipe, weights file, device or runtime, or a missing extra, would raise
+        later."""
         check_extra(backbone_spec(self.card), self.card.name)
-        _ = self.resolved_recipe, self.weights_sha256, self.place
+        _ = self.resolved_recipe, self.weights_sha256, self.places
+        if self.runtime_family == "openvino":
+            self._check_openvino()
+
+    def _check_openvino(self) -> None:
+        if find_spec("openvino") is None:
+            raise MissingExtraError(
+                "--runtime openvino needs the package openvino", hint="pip install 'vidalign[openvino]'"
+            )
+        if self.place.device != "cpu":
+            raise UsageError(
+                f"--runtime openvino runs on the CPU, not on {self.place.device}", hint="add --device cpu"
+            )
+        if self.compiled:
+            raise UsageError("--compile is torch's", hint="leave out --compile or --runtime openvino")
 
 
 def default_backbone() -> str:
