@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -81,11 +82,11 @@ class RemotePlace:
             )
         above = self._path.rstrip("/") + "/"
         named = sorted((path.removeprefix(above), entry.get("size")) for path, entry in found.items())
-        return [RemoteFile(f"{self.url}/{_inside(name)}", name, size) for name, size in named]
+        return [RemoteFile(f"{self.url}/{checked_name(name)}", name, size) for name, size in named]
 
     def below(self, name: str) -> RemotePlace:
         """The place of a name counted from here."""
-        return RemotePlace(f"{self.url}/{_inside(name)}")
+        return RemotePlace(f"{self.url}/{checked_name(name)}")
 
     def read(self) -> bytes | None:
         """The whole file, None where there is none."""
@@ -147,7 +148,10 @@ def telling(url: str) -> Iterator[None]:
         ) from None
     except _failures() as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise StoreError(f"{url}: {reason}", hint="check the address and the connection") from None
+        number = getattr(error, "errno", None) or errno.EIO
+        raise StoreError(
+            f"{url}: {reason}", hint="check the address and the connection", errno=number
+        ) from None
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -176,7 +180,8 @@ def _file_system(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
-def _inside(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name as it is; raises UsageError where it leads out of the folder that it counts from."""
     if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
         raise UsageError(f"the name {name!r} leads out of its folder", hint="rename it at its source")
     return name

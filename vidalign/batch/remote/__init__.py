@@ -1,0 +1,1 @@
+"""Videos that come, and outputs that go, by URL."""
