@@ -138,18 +138,22 @@ class Extraction:
         """Raise what a wrong model, recipe, weights file, device or runtime, or a missing extra, would raise
         later."""
         check_extra(backbone_spec(self.card), self.card.name)
-        _ = self.resolved_recipe, self.weights_sha256, self.places
-        if self.runtime_family == "openvino":
-            self._check_openvino()
+        _ = self.resolved_recipe, self.weights_sha256
+        self.check_runtime()
 
-    def _check_openvino(self) -> None:
+    def check_runtime(self) -> None:
+        """Raise UsageError for a device that is not there, or that the runtime cannot use, or a missing
+        extra."""
+        first = self.places[0]
+        if self.runtime_family == "torch":
+            return
         if find_spec("openvino") is None:
             raise MissingExtraError(
                 "--runtime openvino needs the package openvino", hint="pip install 'vidalign[openvino]'"
             )
-        if self.place.device != "cpu":
+        if first.device != "cpu":
             raise UsageError(
-                f"--runtime openvino runs on the CPU, not on {self.place.device}", hint="add --device cpu"
+                f"--runtime openvino runs on the CPU, not on {first.device}", hint="add --device cpu"
             )
         if self.compiled:
             raise UsageError("--compile is torch's", hint="leave out --compile or --runtime openvino")

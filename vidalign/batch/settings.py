@@ -15,7 +15,7 @@ from vidalign.aligners.spec import (
     words_of,
 )
 from vidalign.backbones.spec import backbone_spec, check_extra
-from vidalign.batch.extraction import Extraction
+from vidalign.batch.extraction import Extraction, Runtime
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
@@ -81,6 +81,8 @@ class AlignRun:
     device: str = "auto"
     reader: str = "auto"
     save_features: Path | None = None
+    runtime: Runtime = "auto"
+    compiled: bool = False
 
     @cached_property
     def card(self) -> ModelCard:
@@ -115,6 +117,8 @@ class AlignRun:
             weights=self.weights if self.spec.scorer == "similarity" else None,
             device=self.device,
             reader=self.reader,
+            runtime=self.runtime,
+            compiled=self.compiled,
         )
 
     @cached_property
@@ -143,7 +147,8 @@ class AlignRun:
         for name, value in (("threshold", self.threshold), ("min_confidence", self.min_confidence)):
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value:g}", hint="give a number from 0 to 1")
-        _ = self.extraction.place, self.weights_sha256, self.windows
+        self.extraction.check_runtime()
+        _ = self.weights_sha256, self.windows
         if words:
             self._check_words()
         _check_decoder(self.decoder or self.spec.decoder)
