@@ -51,8 +51,9 @@ def find_items(
     suffix: str = ".h5",
     root: Path | None = None,
     stdin: Iterable[str] = (),
+    more: Iterable[tuple[Path, str]] = (),
 ) -> list[Item]:
-    """The items of `sources`, each once, with outputs `folder`/NAME`suffix`.
+    """The items of `sources`, each once, with outputs `folder`/NAME`suffix`; `more` are (path, name) pairs.
 
     A source is a video (any suffix), a folder (walked for VIDEO_SUFFIXES, hidden ones left out, in the order
     of names) or `-` (the paths of `stdin`). A name counts from the folder given; for `stdin` from `root`, by
@@ -60,7 +61,7 @@ def find_items(
     two videos for one output.
     """
     named: dict[str, tuple[Path, str]] = {}
-    for source, name in _named(sources, root, stdin):
+    for source, name in (*_named(sources, root, stdin), *more):
         named.setdefault(os.path.abspath(source), (source, name))  # noqa: PTH100 - links stay as they are
     return place(named.values(), folder, suffix)
 
