@@ -6,14 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
 from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
-    device_option,
+    computing_options,
     dry_run_option,
+    engine_option,
+    engine_options_option,
     fail_fast_option,
     json_option,
     overwrite_option,
@@ -25,10 +27,12 @@ from vidalign.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from vidalign.batch.engines.registry import Engine
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction
     from vidalign.batch.report import Report
-    from vidalign.batch.shards import Asked, Shard
+    from vidalign.batch.shards import Asked, Dealing, Shard
+    from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.store.items import Item
 
@@ -69,10 +73,12 @@ if TYPE_CHECKING:
     type=click.Choice(["max", "avg"]),
     help="One row a video, all its clips pooled over time: the global feature that TSP is trained with.",
 )
-@device_option
+@computing_options
 @reader_option
 @root_option
 @shard_option
+@engine_option
+@engine_options_option
 @overwrite_option
 @fail_fast_option
 @strict_option
@@ -89,10 +95,12 @@ def extract(
     weights: Path | None,
     dtype: Literal["float16", "float32"],
     gvf: Literal["max", "avg"] | None,
-    device: str,
+    computing: Computing,
     reader: str,
     root: Path | None,
     shard: Asked | None,
+    engine: str,
+    engine_options: dict[str, Any],
     overwrite: bool,
     fail_fast: bool,
     strict: bool,
@@ -105,6 +113,7 @@ def extract(
     SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin. Finished videos are
     skipped, bad ones named and passed over. Prints the path of each finished file.
     """
+    from vidalign.batch.engines.registry import make_engine
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction, default_backbone
     from vidalign.errors import UsageError
@@ -113,13 +122,19 @@ def extract(
     if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
     listed = _listed(sources)
-    extractions = [Extraction(name, recipe, weights, device, dtype, reader, gvf) for name in names]
-    chosen = _shard(shard, talk)
+    device, runtime, compiled = computing
+    extractions = [
+        Extraction(name, recipe, weights, device, dtype, reader, gvf, runtime, compiled) for name in names
+    ]
+    folders = _folders(folder, extractions)
+    chosen = _shard(shard, folders, talk)
     plan = [
         Planned(extraction, _items(sources, listed, place, root, chosen))
-        for extraction, place in zip(extractions, _folders(folder, extractions), strict=True)
+        for extraction, place in zip(extractions, folders, strict=True)
     ]
-    report = _run(plan, talk, Manners(overwrite, fail_fast, strict, dry_run, as_json))
+    dealing = None if chosen is None else chosen.dealing
+    manners = Manners(overwrite, fail_fast, strict, dry_run, as_json, dealing)
+    report = _run(plan, make_engine(engine, engine_options), talk, manners)
     talk.say(str(report))
     if report.exit_code:
         raise SystemExit(report.exit_code)
@@ -145,6 +160,7 @@ class Manners(NamedTuple):
     strict: bool
     dry_run: bool
     as_json: bool
+    dealing: Dealing | None
 
 
 def _listed(sources: Sequence[str]) -> list[str]:
@@ -153,12 +169,13 @@ def _listed(sources: Sequence[str]) -> list[str]:
     return read_paths(sys.stdin.buffer.read()) if "-" in sources else []
 
 
-def _shard(asked: Asked | None, talk: Talk) -> Shard | None:
+def _shard(asked: Asked | None, folders: Sequence[Path], talk: Talk) -> Shard | None:
     """The share to do; None: everything."""
+    from vidalign.batch.runfile import recorded_dealing
     from vidalign.batch.slurm import unused_array
 
     if asked is not None:
-        return asked.choose([None], os.environ)
+        return asked.choose([recorded_dealing(folder, "extract") for folder in folders], os.environ)
     if doubt := unused_array(os.environ):
         talk.warn(doubt)
     return None
@@ -173,18 +190,18 @@ def _items(
     return found if shard is None else shard.pick(found)
 
 
-def _run(plan: Sequence[Planned], talk: Talk, manners: Manners) -> Report:
-    from vidalign.batch.extract import extract_items
+def _run(plan: Sequence[Planned], engine: Engine, talk: Talk, manners: Manners) -> Report:
     from vidalign.batch.report import Report
     from vidalign.cli.items import meter_for, tell
     from vidalign.cli.notice import notice
 
     report = Report(strict=manners.strict)
     with meter_for(talk, len(plan[0].items)) as begin:
-        results = extract_items(
+        results = engine(
             plan,
             overwrite=manners.overwrite,
             dry_run=manners.dry_run,
+            dealing=manners.dealing,
             progress=lambda item: begin(item.name),
         )
         for extraction, _ in plan:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 from click.core import ParameterSource
 
-from vidalign.cli.options import Command
+from vidalign.cli.options import Command, named_values
 
 if TYPE_CHECKING:
     from vidalign.batch.launch import Launched, Where
@@ -42,6 +42,7 @@ def launch_options(command: Command) -> Command:
         "--launch-option",
         "launch_options",
         multiple=True,
+        callback=named_values,
         metavar="NAME=VALUE",
         help="With --launch: what a job needs, such as partition=gpu, gpus_per_node=1, cpus_per_task=8, "
         "mem_gb=32, timeout_min=240, array_parallelism=50; repeatable.",
@@ -57,7 +58,7 @@ def launch_options(command: Command) -> Command:
     def launching(
         launch: Where | Literal["no"],
         jobs: int | None,
-        launch_options: tuple[str, ...],
+        launch_options: dict[str, Any],
         launch_logs: Path,
         **values: Any,
     ) -> Any:
@@ -116,12 +117,13 @@ def _spelled(option: click.Option, value: Any) -> Iterator[str]:
     elif option.count:
         yield from [long] * value
     else:
-        for single in value if isinstance(value, tuple) else [value]:
+        values = [f"{name}={single}" for name, single in value.items()] if isinstance(value, dict) else value
+        for single in values if isinstance(values, list | tuple) else [value]:
             yield from (long, str(single))
 
 
 def _launch(
-    where: Where, jobs: int | None, told: Sequence[str], logs: Path, values: Mapping[str, Any]
+    where: Where, jobs: int | None, needs: Mapping[str, Any], logs: Path, values: Mapping[str, Any]
 ) -> None:
     """Hand in the command being run; tell of each job."""
     from vidalign.batch.launch import launch
@@ -138,7 +140,6 @@ def _launch(
         return [sys.executable, "-c", PROGRAM, *mine, *options, "--", *arguments]
 
     sources = sys.stdin.buffer.read() if "-" in arguments else None
-    needs = dict(_need(text, ctx) for text in told)
     failed = 0
     for job in launch(command, jobs, where, logs=logs, needs=needs, sources=sources):
         _tell(job, values["talk"], as_json=values["as_json"])
@@ -157,17 +158,3 @@ def _tell(job: Launched, talk: Talk, *, as_json: bool) -> None:
         emit_json({"shard": job.shard, "job": job.job, "log": str(job.log), "failed": job.failed})
     else:
         emit_text(job.job)
-
-
-def _need(text: str, ctx: click.Context) -> tuple[str, Any]:
-    """NAME=VALUE, the value a number or a truth value where it reads as one."""
-    import yaml
-
-    name, mark, value = text.partition("=")
-    if not name or not mark:
-        raise click.UsageError(f"--launch-option {text!r} is not NAME=VALUE", ctx)
-    try:
-        scalar = yaml.safe_load(value)
-    except yaml.YAMLError:
-        scalar = value
-    return name.replace("-", "_"), scalar if type(scalar) in (int, float, bool) else value

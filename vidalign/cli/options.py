@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
+    from vidalign.batch.extraction import Runtime
     from vidalign.batch.shards import Asked
     from vidalign.cli.output import Talk
 
@@ -43,6 +44,44 @@ device_option = click.option(
     metavar="auto|cpu|cuda[:N]|mps",
     help="Where the model runs; auto takes a GPU if there is one.",
 )
+
+
+class Computing(NamedTuple):
+    """Where and by what networks run."""
+
+    device: str
+    runtime: Runtime
+    compiled: bool
+
+
+def computing_options(command: Command) -> Command:
+    """Add --device for several GPUs, --runtime, --compile; the command gets `computing` instead of them."""
+
+    @click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda[:N[,M...]]|mps",
+        help="Where the model runs; auto takes a GPU if there is one, cuda:0,1 both, a video on one of them.",
+    )
+    @click.option(
+        "--runtime",
+        type=click.Choice(["auto", "torch", "openvino"]),
+        default="auto",
+        show_default=True,
+        help="What computes the features; auto: what made those that are in the folder, else torch. OpenVINO "
+        "(CPU, float32) is refused where its features are not torch's to 1e-4.",
+    )
+    @click.option(
+        "--compile", "compiled", is_flag=True, help="Have torch compile the network (takes a while)."
+    )
+    @functools.wraps(command)
+    def computing(*args: Any, device: str, runtime: Runtime, compiled: bool, **values: Any) -> Any:
+        return command(*args, computing=Computing(device, runtime, compiled), **values)
+
+    return cast(Command, computing)
+
+
 reader_option = click.option(
     "--reader",
     type=click.Choice(["auto", "decord", "pyav"]),
@@ -62,12 +101,45 @@ def _asked(ctx: click.Context, param: click.Parameter, value: str | None) -> Ask
         raise click.BadParameter(str(error), ctx, param) from None
 
 
+def named_values(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value that reads as a number or a truth value is one."""
+    import yaml
+
+    named: dict[str, Any] = {}
+    for text in values:
+        name, mark, value = text.partition("=")
+        if not name or not mark:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, param)
+        try:
+            scalar = yaml.safe_load(value)
+        except yaml.YAMLError:
+            scalar = value
+        named[name.replace("-", "_")] = scalar if type(scalar) in (int, float, bool) else value
+    return named
+
+
 shard_option = click.option(
     "--shard",
     callback=_asked,
     metavar="I/N|auto[/N]",
     help="Do share I of N only, from 1, dealt by a hash of the item's name; auto: the share of this task of "
     "a SLURM array.",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What does the work: this machine, or all nodes of a Ray cluster ($RAY_ADDRESS).",
+)
+engine_options_option = click.option(
+    "--engine-option",
+    "engine_options",
+    multiple=True,
+    callback=named_values,
+    metavar="NAME=VALUE",
+    help="With --engine ray: actors=N at most, cpus=N and gpus=N for each, patience=SECONDS to wait for a "
+    "node; repeatable.",
 )
 
 
