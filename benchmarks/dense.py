@@ -24,7 +24,6 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,7 +37,6 @@ from torch.nn.functional import interpolate
 from vidalign.backbones.batching import CPU_BATCH
 from vidalign.backbones.encode import Encoder
 from vidalign.backbones.registry import Backbone, build, load_backbone
-from vidalign.batch.prefetch import prefetch
 from vidalign.types import Recipe
 from vidalign.video.clips import cut_clips
 from vidalign.video.open import open_video
@@ -86,10 +84,8 @@ def backbone(name: str, recipe: Recipe) -> Backbone:
 def dense(video: Path, made: Backbone, *, shared: bool = True) -> np.ndarray:
     """Features (T, D) by vidalign's own way; not `shared`: each clip gets copies of its pictures."""
     encoder = Encoder(made)
-    with (
-        open_video(video, "pyav") as reader,
-        closing(prefetch(lambda: cut_clips(reader, made.recipe), 64)) as clips,
-    ):
+    with open_video(video, "pyav") as reader:
+        clips = cut_clips(reader, made.recipe)
         rows = [encoder.add(clip.frames if shared else clip.pixels) for clip in clips]
     return np.concatenate([*rows, encoder.finish()])
 

@@ -102,7 +102,7 @@ def compare_whole(video: Path, folder: Path, rounds: int) -> None:
             extract_features(video, extraction)
 
     def together() -> None:
-        extract_together(video, extractions, lambda work: work())  # type: ignore[func-returns-value]
+        extract_together(video, extractions)
 
     together()
     two, one = least([apart, together], rounds)

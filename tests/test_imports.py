@@ -43,7 +43,7 @@ FACADE = "__init__"
 UPSTAIRS = {("store", "exports"): "exports"}
 """Packages that stand higher than the room they lie in."""
 PER_ITEM_BOUNDARY = "batch/boundary.py"
-HANDED_TO_ANOTHER_THREAD = "batch/prefetch.py"
+HANDED_TO_ANOTHER_THREAD = "batch/threads.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
 BROUGHT_BY_OTHERS = {"tensorboard", "sentencepiece", "protobuf"}
 """Extras that only torch or transformers import."""

@@ -18,6 +18,7 @@ from vidalign.aligners import registry as aligners
 from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.backbones import registry as backbones
+from vidalign.batch import readers
 from vidalign.types import Features
 from vidalign.weights import cache
 from vidalign.weights.cards import CardFile, ModelCard, get_card
@@ -25,6 +26,12 @@ from vidalign.weights.tensors import save_tensors
 
 WORDS = ("bowl", "cut", "egg", "pan", "put", "red", "stir", "the", "water", "whisk")
 FPS = 8
+
+
+@pytest.fixture
+def reads_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos are read in the process of the test: starting another takes seconds."""
+    monkeypatch.setattr(readers, "reading_process", readers.Here)
 
 
 def random_state(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:

@@ -159,7 +159,7 @@ def test_the_decoding_thread_ends_before_the_file_is_closed(
     monkeypatch.setattr(Encoder, "add", add)
     with pytest.raises(MemoryError):
         vidalign.extract(draw_video(tmp_path / "long.mp4", 30))
-    assert not any(thread.name == "vidalign-prefetch" for thread in threading.enumerate())
+    assert not any(thread.name.startswith("vidalign-") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,9 @@ def test_nothing_is_opened_before_its_result_is_asked_for(
     seconds: list[tuple[float, float | None]] = []
     results = extract_all(items, Extraction("mini"), progress=lambda item: lambda *done: seconds.append(done))
     assert not items[0].output.exists()
-    assert next(results).status == "done"
+    assert {result.item: result.status for result in results} == {"clip.mp4": "done", "gone.mp4": "failed"}
     assert read_features(items[0].output).features.shape == (3, 256)
     assert seconds == [(1.0, 3.0), (2.0, 3.0), (3.0, 3.0)]
-    assert next(results).status == "failed"
 
 
 def test_the_unforeseen_fails_one_item_only(

@@ -1,5 +1,12 @@
 """The random model, generated videos, and command lines run in this process."""
 
-from tests.tiny import broken_file, cli, clip_file, tiny, tiny_files
+import pytest
 
-__all__ = ["broken_file", "cli", "clip_file", "tiny", "tiny_files"]
+from tests.tiny import broken_file, cli, clip_file, reads_here, tiny, tiny_files
+
+__all__ = ["broken_file", "cli", "clip_file", "inside", "reads_here", "tiny", "tiny_files"]
+
+
+@pytest.fixture(autouse=True)
+def inside(reads_here: None) -> None:
+    """Every test reads in this process; a file that does not overrides this."""

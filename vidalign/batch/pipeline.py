@@ -9,8 +9,10 @@ import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from enum import Enum
+from itertools import chain, repeat
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 from typing import Any, NamedTuple, Self
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple, Self
 from vidalign.batch import threads
 from vidalign.batch.boundary import attempt
 from vidalign.batch.extraction import Extraction
+from vidalign.batch.making import Making
 from vidalign.batch.mixing import Guard
 from vidalign.batch.modelling import Clips, End, Model, Nudge, Video
 from vidalign.batch.readers import Job, Reader
@@ -30,6 +33,19 @@ AHEAD_BYTES = 256 * 2**20
 
 MOST_READERS = 32
 """Reading processes that `auto` starts at most."""
+
+
+MOMENT = 0.05
+"""Seconds after which works are asked for again where there were none."""
+
+
+class _End(Enum):
+    """No work follows."""
+
+    END = "end"
+
+
+_END = _End.END
 
 
 class Work(NamedTuple):
@@ -59,8 +75,8 @@ class Settings:
     `workers` processes read, None: one at first, another whenever the network waits for pictures, at most one
     a core; 0: this process reads by itself, so that nothing guards it against hostile files. `timeout`
     seconds may be spent on reading one video. `memory` bytes of decoded pictures wait for the networks, all
-    videos together (and one clip in each reader's hands). `deterministic`: every batch has one shape, so
-    that a video's features do not depend on what it shares batches with.
+    videos together (and one clip in each reader's hands). `deterministic`: every batch has one shape and
+    holds clips of one video, so that features do not depend on what else is under way.
     """
 
     workers: int | None = None
@@ -76,7 +92,7 @@ Progress = Callable[[Any, float, float | None], None]
 
 
 def extract_many(
-    works: Iterable[Work], settings: Settings = DEFAULT, progress: Progress | None = None
+    works: Iterable[Work | None], settings: Settings = DEFAULT, progress: Progress | None = None
 ) -> Generator[Made, None, None]:
     """See `Pipeline.extract_many`."""
     with Pipeline(settings) as pipeline:
@@ -98,6 +114,7 @@ class Pipeline:
         self._models: list[Model] = []
         self._threads: list[Thread] = []
         self._unread = 0
+        self._nothing_follows = False
         self._given: set[int] = set()
 
     def __enter__(self) -> Self:
@@ -107,31 +124,28 @@ class Pipeline:
         self.close()
 
     def extract_many(
-        self, works: Iterable[Work], progress: Progress | None = None
+        self, works: Iterable[Work | None], progress: Progress | None = None
     ) -> Generator[Made, None, None]:
         """The features of each work as soon as they are there, whatever the order.
 
-        `works` is asked in the caller's thread, shortly before a video's reading begins. An error is the one
-        extraction's it happens to, or all those' of its video. Raises UsageError, after which, as after an
-        early end, the pipeline is closed.
+        `works` is asked in the caller's thread, shortly before a video's reading begins; where it gives None
+        it is asked again a moment later. An error is the one extraction's it happens to, or all those' of its
+        video. Raises UsageError, after which, as after an early end, the pipeline is closed.
         """
-        coming = iter(works)
-        more, ended = True, False
+        coming = chain(works, repeat(_END))
+        work: Work | _End | None = None
+        ended = False
         try:
-            while True:
-                while more and self._unread < self._wanted_readers() + 1:
-                    work = next(coming, None)
-                    if work is None:
-                        more = False
-                        self._nudge(nothing_follows=True)
-                    else:
-                        self._hand_out(work, progress)
-                if not self._given:
-                    break
-                made = self._handle(self._events.get())
+            while work is not _END or self._given:
+                while work is not _END and self._unread < self._wanted_readers() + 1:
+                    work = next(coming)
+                    self._nudge(nothing_follows=not isinstance(work, Work))
+                    if not isinstance(work, Work):
+                        break
+                    self._hand_out(work, progress)
+                made = self._happened(MOMENT if work is None else None)
                 if made is not None:
                     yield made
-            self._nudge(nothing_follows=False)
             ended = True
         finally:
             if not ended:
@@ -153,8 +167,8 @@ class Pipeline:
             self._start_model()
         model = min(self._models[: len(places)], key=lambda each: each.unread)
         told = None if progress is None else lambda done, length: progress(work.key, done, length)
-        video = Video(work, work.video, work.extractions, model.row, told)
-        model.unread += 1
+        video = Video(work.key, work.video, work.extractions, model.row, told)
+        model.given += 1
         self._unread += 1
         self._given.add(id(video))
         if len(self._readers) < min(self._wanted_readers(), self._unread):
@@ -162,8 +176,14 @@ class Pipeline:
         opened = work.opened or (lambda: nullcontext(work.video))
         self._jobs.put(Job(video, opened, self._decoding_threads()))
 
-    def _handle(self, event: Any) -> Made | None:
-        """What follows from what a thread tells."""
+    def _happened(self, patience: float | None) -> Made | None:
+        """What follows from the next thing that a thread tells, within `patience` seconds."""
+        if not self._given and patience is None:
+            return None
+        try:
+            event = self._events.get(timeout=patience)
+        except Empty:
+            return None
         match event:
             case BaseException():
                 raise event
@@ -178,19 +198,22 @@ class Pipeline:
         return None
 
     def _made(self, video: Video) -> Made:
-        results: list[Features | VidalignError] = []
-        for making in video.makings:
-            error = video.error or making.error
-            if error is None:
-                error = self._guard(lambda making=making: results.append(making.features(video.reading)), video.path)  # type: ignore[misc]
-            if error is not None:
-                error.reader = error.reader or video.reading.reader
-                results.append(error)
-        return Made(video.work.key, results, monotonic() - video.began)
+        results = [self._result(video, making) for making in video.makings]
+        return Made(video.key, results, monotonic() - video.began)
+
+    def _result(self, video: Video, making: Making) -> Features | VidalignError:
+        made: list[Features] = []
+        error = video.error or making.error
+        if error is None:
+            error = self._guard(lambda: made.append(making.features(video.reading)), video.path)
+        if error is None:
+            return made[0]
+        error.reader = error.reader or video.reading.reader
+        return error
 
     def _start_model(self) -> None:
         row = len(self._models)
-        model = Model(row, self._shelf, self._events, self._guard, pad=self._settings.deterministic)
+        model = Model(row, self._shelf, self._events, self._guard, apart=self._settings.deterministic)
         self._models.append(model)
         self._threads.append(threads.start(f"model-{row}", model.run, self._events.put))
 
@@ -226,8 +249,11 @@ class Pipeline:
         return max(1, cores() // max(1, min(len(self._readers), self._unread)))
 
     def _nudge(self, *, nothing_follows: bool) -> None:
-        for model in self._models:
-            self._shelf.put(model.row, Nudge(nothing_follows))
+        """Tell the networks whether to wait for batches to fill; said once."""
+        if nothing_follows != self._nothing_follows:
+            self._nothing_follows = nothing_follows
+            for model in self._models:
+                self._shelf.put(model.row, Nudge(nothing_follows))
 
 
 def cores() -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from vidalign.recipe import Recipe
-from vidalign.video.cutters import Clip, cutter, measure
+from vidalign.video.cutters import Clip, cutter, measure, no_beat
 from vidalign.video.framing import check_fits, scaling
 from vidalign.video.protocol import Scaling, VideoReader
 
@@ -25,17 +25,19 @@ def cut_clips(reader: VideoReader, recipe: Recipe) -> Iterator[Clip]:
     return (clip for _, clip in cut_many(reader, [recipe]))
 
 
-def cut_many(reader: VideoReader, recipes: Sequence[Recipe]) -> Iterator[tuple[int, Clip]]:
+def cut_many(
+    reader: VideoReader, recipes: Sequence[Recipe], beat: Callable[[], None] = no_beat
+) -> Iterator[tuple[int, Clip]]:
     """The clips of several recipes with the recipe's number, each recipe's in order, from one pass.
 
     Every picture is decoded once, converted to RGB once, scaled once for each scaling, cropped once for each
-    recipe.
+    recipe. `beat` is called at each picture, as a sign of life where there is long no clip.
     """
     info = reader.info
     for recipe in recipes:
         check_fits(info, recipe)
     whole = any(recipe.sampling != "stride" for recipe in recipes)
-    length = measure(reader) if whole else None
+    length = measure(reader, beat) if whole else None
     cutters = [cutter(recipe, info, length) for recipe in recipes]
     scalings = [scaling(info, recipe) for recipe in recipes]
 
@@ -44,6 +46,7 @@ def cut_many(reader: VideoReader, recipes: Sequence[Recipe]) -> Iterator[tuple[i
         return dict.fromkeys(how for each, how in asked if each.wants(start, end))
 
     for shot in reader.pictures(wanted):
+        beat()
         for number, each in enumerate(cutters):
             for clip in each.take(shot):
                 yield number, clip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple, Protocol
@@ -53,6 +53,10 @@ class Cutter(Protocol):
         ...
 
 
+def no_beat() -> None:
+    """For those whom no signs of life are asked of."""
+
+
 class Length(NamedTuple):
     """What only a pass over the whole video tells: its pictures, and the end of the last one in seconds."""
 
@@ -60,9 +64,13 @@ class Length(NamedTuple):
     until: float
 
 
-def measure(reader: VideoReader) -> Length:
-    """One pass that converts no picture."""
-    starts = array("d", (shot.start for shot in reader.pictures(lambda start, end: ()) if not shot.again))
+def measure(reader: VideoReader, beat: Callable[[], None] = no_beat) -> Length:
+    """One pass that converts no picture; `beat` is called at each."""
+    starts = array("d")
+    for shot in reader.pictures(lambda start, end: ()):
+        beat()
+        if not shot.again:
+            starts.append(shot.start)
     until = reader.decoded_until or 0.0
     return Length(sum(start < until - TIME_NOISE for start in starts), until)
 

@@ -89,6 +89,12 @@ class Child:
             self._process.kill()
         self._bury()
 
+    def interrupt(self) -> None:
+        """From any thread: end it at once, so that whoever waits for an answer gets ChildDiedError."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     @property
     def _connected(self) -> socket.socket:
         assert self._line is not None
