@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from tests.alignments import made_alignment
-from tests.tiny import made_features
+from tests.tiny import draw_video, made_features
 from vidalign.store.alignments import write_alignment
 from vidalign.store.exports.formats import Options
 from vidalign.store.exports.registry import get_format
+from vidalign.store.features import write_features
+from vidalign.store.pack import write_pack
+from vidalign.store.text_features import write_text_features
+from vidalign.types import TextFeatures
 from vidalign.weights.tensors import save_tensors
 
 ROOT = Path(__file__).parent.parent.parent
@@ -190,3 +195,36 @@ def _exported(folder: Path, layout: str, name: str) -> Path:
     path = folder / name
     form.write(path, [("sub/clip", made_features(5))], Options())
     return path
+
+
+def stored_hdf5(folder: Path) -> list[Path]:
+    """Features, alignments and sentence features as HDF5."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("features.h5", "wide.h5", "bare.align.h5", "whole.align.h5", "text.h5")
+    paths = [folder / name for name in names]
+    write_features(paths[0], made_features(5, width=8, reader="decord", duration=5.0, video_size=100))
+    write_features(paths[1], replace(made_features(3), features=np.ones((3, 256), np.float16)))
+    write_alignment(paths[2], made_alignment(), matrix=False)
+    write_alignment(paths[3], made_alignment(notice="of the tests", temperature=0.07))
+    texts = ("stir the egg", "put water")
+    write_text_features(paths[4], TextFeatures(np.ones((2, 8), np.float32), texts, "mini"))
+    return paths
+
+
+def packs(folder: Path) -> list[Path]:
+    """Merged files, copied and pointing, and other tools' features in one HDF5."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [("sub/a", folder / "a.h5"), ("b", folder / "b.h5")]
+    for number, (_, path) in enumerate(names):
+        write_features(path, made_features(4, width=8, seed=number))
+    copied, pointing = folder / "copied.h5", folder / "pointing.h5"
+    write_pack(copied, "features", names)
+    write_pack(pointing, "features", names, virtual=True)
+    return [copied, pointing, _exported(folder, "mad", "flat.hdf5")]
+
+
+def videos(folder: Path) -> list[Path]:
+    """Small videos in several containers, one with a text track."""
+    tracks = {"eng": ["stir the egg", "put water"]}
+    paths = [draw_video(folder / f"clip.{kind}", 1.5) for kind in ("mp4", "mkv", "avi", "mov", "ts")]
+    return [*paths[:1] * 3, *paths[1:2], *paths, draw_video(folder / "words.mkv", 1.5, tracks=tracks)]

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tests.endurance.kinds import KINDS
 
-PATIENCE = 60
+PATIENCE = 240
 """Seconds of silence after which a worker hangs, where its own alarm does not reach."""
 
 

@@ -28,7 +28,7 @@ class Kind:
 
     def name_of(self, seed: Path) -> str:
         """What the broken file is called, which may be part of what is wrong with it."""
-        return self.file_name or f"given{seed.suffix}"
+        return self.file_name or f"given-{seed.name}"
 
 
 KINDS = {
@@ -47,5 +47,8 @@ KINDS = {
         Kind("safetensors", corpus.safetensors, targets.weights, 8),
         Kind("checkpoints", corpus.checkpoints, targets.weights, 6),
         Kind("imports", corpus.layouts, targets.imported, 8),
+        Kind("hdf5", corpus.stored_hdf5, targets.stored_apart, 10, apart=True),
+        Kind("packs", corpus.packs, targets.packed, 5, apart=True),
+        Kind("videos", corpus.videos, targets.video, 9, apart=True),
     )
 }

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import click
 
 from vidalign.aligners.registry import state_shapes as aligner_shapes
 from vidalign.backbones.registry import state_shapes as backbone_shapes
+from vidalign.batch.child.parent import Child
+from vidalign.batch.foreign import MEMORY, Foreign
 from vidalign.batch.imports import Stated, import_files, read_durations
+from vidalign.batch.merging import split_file
 from vidalign.batch.pairs import csv_pairs
+from vidalign.batch.reading import Reading, request_for
 from vidalign.batch.report import ItemResult
 from vidalign.cli.config import load_defaults
 from vidalign.cli.main import cli
@@ -23,6 +29,7 @@ from vidalign.store.exports.registry import get_format
 from vidalign.store.features import read_features, write_features
 from vidalign.store.items import find_items, read_paths
 from vidalign.store.kind import kind_of
+from vidalign.store.text_features import read_text_features
 from vidalign.synthetic.settings import make_settings, read_knobs
 from vidalign.text.sentences import make_transcript, retime_cues
 from vidalign.text.subtitles import read_subtitles, write_subtitles
@@ -164,7 +171,7 @@ def path_list(given: Path, out: Path) -> None:
 
 def _check_inside(output: Path | None, out: Path) -> None:
     assert output is not None
-    assert os.path.normpath(output).startswith(f"{out}{os.sep}"), f"{output} leads out of {out}"  # noqa: PTH
+    assert os.path.normpath(output).startswith(f"{out}{os.sep}"), f"{output} leads out of {out}"  # noqa: PTH100
 
 
 def weights(given: Path, out: Path) -> None:
@@ -189,3 +196,47 @@ def _raise_failed(results: Iterable[ItemResult]) -> None:
             raise result.error
         if result.output:
             read_features(Path(result.output))
+
+
+@cache
+def _foreign() -> Foreign:
+    return Foreign(stall=5)
+
+
+def stored_apart(given: Path, out: Path) -> None:
+    """`inspect --untrusted`, and `align --text-features`."""
+    _foreign().check(given)
+    if given.name.endswith("text.h5"):
+        read_text_features(given)
+    else:
+        stored(given, out)
+
+
+def packed(given: Path, out: Path) -> None:
+    """`merge --split --untrusted`, and `import-features` of layouts with many videos in one file."""
+    _foreign().check(given, pointing=True)
+    if given.suffix == ".hdf5":
+        form = get_format("mad")
+        assert isinstance(form, FeaturesFormat)
+        stated = Stated("mad", get_recipe("mini-8fps"))
+        _raise_failed(import_files([(given, "given")], form, stated, out))
+    else:
+        _raise_failed(split_file(given, out))
+
+
+@cache
+def _reader() -> Child:
+    return Child("vidalign.batch.child.video:read", memory=MEMORY)
+
+
+def video(given: Path, out: Path) -> None:
+    """What reading for `extract` and `align` does with a video, and its text tracks."""
+    recipe = replace(get_recipe("mini-8fps"), size=32, crop_size=32)
+    try:
+        clips = Reading().clips(_reader().ask(request_for(given, "auto", [recipe], 1), stall=5, limit=8))
+        for _ in clips:
+            pass
+    finally:
+        track = _foreign().only_text_track(given)
+        if track is not None:
+            _foreign().text_track(given, track)

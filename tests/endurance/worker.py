@@ -26,7 +26,7 @@ from vidalign.batch.boundary import InternalError
 from vidalign.cli.lines import LONGEST, one_line
 from vidalign.errors import VidalignError
 
-SECONDS = 10
+SECONDS = 30
 """An input that takes longer hangs."""
 MEMORY = 1 << 30
 """Bytes of address space that one input may take beyond what the process had."""

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from vidalign.errors import StoreError
-from vidalign.store import hdf5, jsonfile
+from vidalign.store import hdf5, jsonfile, plain
 from vidalign.store.atomic import write_text
 from vidalign.types import Alignment, Cue, Sentence
 
@@ -175,6 +175,7 @@ def _known(found: dict[str, Any], path: Path) -> dict[str, Any]:
     known = {"schema": found["schema"], **{name: found.get(name) for name in _ATTRIBUTES}}
     known["features_recipe"] = hdf5.recipe_of(known["features_recipe"], path)
     known["windowing"] = jsonfile.mapping(known["windowing"], "windowing", path)
+    plain.check_types(known, Alignment, path)
     return known
 
 

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from vidalign.errors import StoreError
-from vidalign.store import hdf5, jsonfile
+from vidalign.store import hdf5, jsonfile, plain
 from vidalign.types import Features
 
 SCHEMA = "vidalign.features/1"
@@ -90,6 +90,7 @@ def content_sha256(features: Features) -> str:
 def _known(found: dict[str, Any], path: Path) -> dict[str, Any]:
     known = {"schema": found["schema"], **{name: found.get(name) for name in _ATTRIBUTES}}
     known["recipe"] = hdf5.recipe_of(known["recipe"], path)
+    plain.check_types(known, Features, path)
     return known
 
 

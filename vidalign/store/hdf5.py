@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from vidalign.errors import ConfigError, StoreError
+from vidalign.store import plain
 from vidalign.store.atomic import atomic_path, cannot_write
 from vidalign.types import Recipe
 
@@ -38,26 +39,21 @@ def create(path: Path, schema: str, *, version: str = "v108") -> Iterator[h5py.F
 
 
 @contextmanager
-def open_schema(path: Path, schema: str) -> Iterator[h5py.File]:
-    """Open a complete file of `schema` for reading; raises StoreError for anything else."""
+def open_schema(path: Path, schema: str, *, pointing: bool = False) -> Iterator[h5py.File]:
+    """Open a complete file of `schema` for reading; raises StoreError for anything else.
+
+    Only where it may be `pointing` can its datasets lie in other files.
+    """
     check_is_hdf5(path)
-    try:
-        file = h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        raise StoreError(
-            f"{path} is a damaged or cut off HDF5 file ({_first_line(error)})",
-            hint="make it again with --overwrite",
-        ) from error
-    with file:
+    with plain.opened(path) as file:
         found = read_attributes(file, path)
         check_schema(found.get("schema"), schema, path)
         if found.get("complete") is not True:
             raise StoreError(f"{path} was not written to its end", hint="make it again with --overwrite")
-        try:
+        with plain.explained(path, "does not hold what its schema promises"):
+            if not pointing:
+                plain.check_plain(file, path)
             yield file
-        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
-            reason = _first_line(error)
-            raise StoreError(f"{path} does not hold what its schema promises: {reason}") from error
 
 
 def check_is_hdf5(path: Path) -> None:
@@ -124,8 +120,8 @@ def read_attributes(file: h5py.Group, path: Path) -> dict[str, Any]:
     """All root attributes as plain Python values."""
     try:
         return {str(name): _plain(value) for name, value in file.attrs.items()}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path}: its attributes cannot be read ({_first_line(error)})") from error
+    except plain.FAULTS as error:
+        raise StoreError(f"{path}: its attributes cannot be read ({plain.first_line(error)})") from error
 
 
 def recipe_of(text: object, path: Path) -> Recipe | None:
@@ -177,7 +173,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import h5py
-
 from vidalign.errors import StoreError
-from vidalign.store import hdf5
+from vidalign.store import hdf5, plain
 
 Kind = Literal["features", "alignment"]
 
@@ -19,11 +17,8 @@ def kind_of(path: Path) -> Kind:
         if path.suffix.lower() == ".json":
             return "alignment"
         raise StoreError(f"{path} is not a file of vidalign", hint="give a .h5 or .json file that it wrote")
-    try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            schema = str(hdf5.read_attributes(file, path).get("schema"))
-    except OSError as error:
-        raise StoreError(f"{path} is a damaged or cut off HDF5 file: {error}") from error
+    with plain.opened(path) as file:
+        schema = str(hdf5.read_attributes(file, path).get("schema"))
     if schema.startswith("vidalign.features/"):
         return "features"
     if schema.startswith("vidalign.alignment/"):

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from vidalign.errors import StoreError, UsageError
-from vidalign.store import alignments, features, hdf5
+from vidalign.store import alignments, features, hdf5, plain
 from vidalign.store.kind import Kind
 from vidalign.types import Alignment, Features, Recipe
 
@@ -52,11 +52,12 @@ def write_pack(path: Path, kind: Kind, members: Iterable[tuple[str, Path]], *, v
 
 def unpacked(path: Path) -> Iterator[Packed]:
     """The members of a pack in order of name; raises StoreError."""
-    with hdf5.open_schema(path, SCHEMA) as pack:
+    with hdf5.open_schema(path, SCHEMA, pointing=True) as pack:
         kind = str(hdf5.read_attributes(pack, path).get("kind"))
         if kind not in _SCHEMAS:
             raise StoreError(f"{path} holds {kind!r}, which this version does not know")
-        for name, group in _members(pack, _SCHEMAS[kind]):
+        for name, group in _members(pack, _SCHEMAS[kind], path, set()):
+            plain.check_plain(group, path, virtual=True)
             _check_sources(group, kind, path)
             held = features.taken(group, path) if kind == "features" else alignments.taken(group, path)
             yield Packed(name, held)
@@ -107,13 +108,15 @@ def _check_sources(group: h5py.Group, kind: str, path: Path) -> None:
                     )
 
 
-def _members(group: h5py.Group, schema: str, above: str = "") -> Iterator[tuple[str, h5py.Group]]:
-    for name in group:
-        node, full = group[name], f"{above}/{name}" if above else name
+def _members(
+    group: h5py.Group, schema: str, path: Path, seen: set[int], above: str = ""
+) -> Iterator[tuple[str, h5py.Group]]:
+    for name, node in plain.members(group, path, seen):
+        full = f"{above}/{name}" if above else name
         if isinstance(node, h5py.Group):
-            if node.attrs.get("schema") == schema:
+            if hdf5.read_attributes(node, path).get("schema") == schema:
                 yield full, node
-            yield from _members(node, schema, full)
+            yield from _members(node, schema, path, seen, full)
 
 
 def _same_making(

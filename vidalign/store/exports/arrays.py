@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vidalign.errors import StoreError
 from vidalign.outside import reading_arrays
+from vidalign.store import plain
 from vidalign.store.exports.formats import Options, Rows
 from vidalign.store.hdf5 import check_is_hdf5
 from vidalign.types import Features
@@ -61,7 +62,7 @@ def write_flat_hdf5(path: Path, named: Named, options: Options) -> None:
 def read_flat_hdf5(path: Path, name: str, key: str | None) -> Iterator[tuple[str, Rows]]:
     """Every dataset of an HDF5 file under its path; with `key`, that dataset of every group."""
     check_is_hdf5(path)
-    with explained(path), h5py.File(path, "r", locking="best-effort") as file:
+    with plain.opened(path) as file, plain.explained(path, "cannot be read"):
         if str(file.attrs.get("schema", "")).startswith("vidalign."):
             raise StoreError(f"{path} is a file of vidalign already", hint="it needs no import")
         yield from _datasets(path, file, key)
@@ -69,16 +70,17 @@ def read_flat_hdf5(path: Path, name: str, key: str | None) -> Iterator[tuple[str
 
 def _datasets(path: Path, file: h5py.File, key: str | None) -> Iterator[tuple[str, Rows]]:
     groups: list[tuple[str, h5py.Group]] = [("", file)]
+    seen: set[int] = set()
     while groups:
         above, group = groups.pop()
-        for name in group:
-            node, full = group[name], f"{above}/{name}" if above else name
+        for name, node in plain.members(group, path, seen):
+            full = f"{above}/{name}" if above else name
             if isinstance(node, h5py.Group):
                 groups.append((full, node))
-            elif key is None:
-                yield full, checked(path, full, node[()])
-            elif name == key and above:
-                yield above, checked(path, above, node[()])
+            elif isinstance(node, h5py.Dataset) and (key is None or (name == key and above)):
+                plain.check_dataset(node, f"{path}: {full[:60]!r}")
+                called = full if key is None else above
+                yield called, checked(path, called, node[()])
 
 
 def checked(path: Path, name: str, values: NDArray[np.generic]) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -79,8 +79,13 @@ def only_text_track(path: str | Path) -> int | None:
     return readable[0].number if readable else None
 
 
-def read_text_track(path: str | Path, number: int, *, rolling: Rolling = "auto") -> SubtitleFile:
-    """Track `number` of a video file; times count from second 0. Raises SubtitleError."""
+def read_text_track(
+    path: str | Path, number: int, *, rolling: Rolling = "auto", beat: Callable[[], None] = lambda: None
+) -> SubtitleFile:
+    """Track `number` of a video file; times count from second 0. Raises SubtitleError.
+
+    `beat` is called now and then meanwhile.
+    """
     notes = Notes(path=str(path))
     with _opened(path) as container:
         tracks = _tracks(container)
@@ -88,11 +93,12 @@ def read_text_track(path: str | Path, number: int, *, rolling: Rolling = "auto")
         stream = container.streams.subtitles[number - 1]
         format = _FORMATS[tracks[number - 1].codec]
         start = Fraction(max(container.start_time or 0, 0), av.time_base)
-        cues = [
-            cue
-            for packet in container.demux(stream)
-            if (cue := _cue(packet, tracks[number - 1].codec, format, start)) is not None
-        ]
+        cues = []
+        for packet in container.demux(stream):
+            beat()
+            cue = _cue(packet, tracks[number - 1].codec, format, start)
+            if cue is not None:
+                cues.append(cue)
     if not cues:
         raise notes.error(f"track:{number} holds no cues")
     return finish(Parsed(cues), format, "utf-8", notes, rolling)
