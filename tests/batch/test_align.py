@@ -10,7 +10,8 @@ import pytest
 
 import vidalign
 from tests.tiny import draw_video, made_features, write_vtt
-from vidalign.batch.align import align_pair, align_pairs
+from vidalign.batch.align import align_pairs
+from vidalign.batch.aligning import align_pair
 from vidalign.batch.settings import AlignRun, Pair
 from vidalign.errors import DataError, ModelError, OutputMismatchError, SubtitleError, UsageError, VideoError
 from vidalign.store.features import read_features, write_features
@@ -161,8 +162,8 @@ def test_kept_features_are_used_again(
     run = replace(RUN, save_features=tmp_path / "kept")
     one = align_pair(pair(clip_file, subtitles), RUN).alignment
     [(_, two)] = align_pairs([pair(clip_file, subtitles)], run)
-    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["a.h5"]
-    monkeypatch.setattr("vidalign.batch.align.extract_features", None)
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.h5", "run.json"]
+    monkeypatch.setattr("vidalign.batch.align.extract_many", lambda works, *how: (work for work in works))
     [(result, three)] = align_pairs([pair(clip_file, subtitles)], run)
     assert result.status == "done"
     for other in (two, three):
@@ -177,7 +178,8 @@ def test_kept_features_of_colliding_names_have_a_file_each(
     pairs = [pair(clip_file, subtitles, name="a.mp4"), pair(other, subtitles, name="a.mkv")]
     results = list(align_pairs(pairs, replace(RUN, save_features=tmp_path / "kept")))
     assert [result.status for result, _ in results] == ["done", "done"]
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.mkv.h5", "a.mp4.h5"]
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert kept == ["a.mkv.h5", "a.mp4.h5", "run.json"]
 
 
 def test_kept_features_of_another_recipe_are_refused_at_the_call(

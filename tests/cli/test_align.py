@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 
 from tests.tiny import Run, draw_video, made_features, write_vtt
-from vidalign.batch import encoding
+from vidalign.batch import align
+from vidalign.batch.pipeline import Made, Work
 from vidalign.store.alignments import read_alignment
 from vidalign.store.features import write_features
 from vidalign.weights.recipes import get_recipe
@@ -242,17 +244,18 @@ def test_an_alignment_is_no_features_file(tiny: Path, cli: Run) -> None:
 
 def test_features_are_kept_and_used_again(tiny: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    once = encoding.extract_features
+    once = align.extract_many
 
-    def counted(video: Path, *args: object) -> object:
-        decoded.append(video)
-        return once(video, *args)  # type: ignore[arg-type]
+    def counted(works: Iterator[Work], *how: Any) -> Iterator[Made]:
+        held = list(works)
+        decoded.extend(work.video for work in held)
+        return once(iter(held), *how)
 
-    monkeypatch.setattr("vidalign.batch.align.extract_features", counted)
+    monkeypatch.setattr(align, "extract_many", counted)
     for output in ("1.h5", "2.h5"):
         assert cli("align", "clip.mp4", "words.vtt", "-o", output, "--save-features", "kept")[0] == 0
     assert decoded == [Path("clip.mp4")]
-    assert [path.name for path in Path("kept").iterdir()] == ["clip.h5"]
+    assert sorted(path.name for path in Path("kept").iterdir()) == ["clip.h5", "run.json"]
     assert Path("1.h5").read_bytes() == Path("2.h5").read_bytes()
     assert cli("extract", "clip.mp4", "-o", "kept")[2].splitlines()[-1] == "1 item: 1 already done"
 

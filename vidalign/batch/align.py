@@ -1,91 +1,111 @@
-"""Videos and their subtitles -> alignment files, one after the other."""
+"""Videos and their subtitles -> alignment files; nothing is done twice."""
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+from vidalign.batch import told
+from vidalign.batch.aligning import Outcome, align_with, features_at_hand, read_pair
 from vidalign.batch.alignments import finished, write_output
 from vidalign.batch.boundary import attempt
-from vidalign.batch.encoding import Progress, extract_features
-from vidalign.batch.extract import break_off_warning
+from vidalign.batch.encoding import Progress
 from vidalign.batch.finished import finished as features_finished
+from vidalign.batch.ledger import Entry, Ledger, NoLedger, clear_leftovers
 from vidalign.batch.outputs import check_writable
+from vidalign.batch.pipeline import Made, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
-from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
-from vidalign.batch.texts import read_texts, texts_sha256, told_as
-from vidalign.batch.verdict import KNOWN_ENOUGH, summarise, vocabulary_warning
+from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
+from vidalign.batch.runfile import Wanted
+from vidalign.batch.settings import AlignRun, Inputs, Pair
+from vidalign.batch.shards import Dealing
+from vidalign.batch.verdict import summarise
 from vidalign.errors import LowConfidenceError, VidalignError
-from vidalign.store.items import place
+from vidalign.store.items import Item, place
 from vidalign.types import Alignment, Features
 
 Ended = tuple[ItemResult, Alignment | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One pair aligned; `warnings` are lines for people, `truncated` says that the video breaks off."""
-
-    alignment: Alignment
-    inputs: Inputs
-    warnings: tuple[str, ...]
-    truncated: bool
+Begin = Callable[[Pair], Progress]
+"""Called when work on a pair begins."""
 
 
 def align_pairs(
     pairs: Sequence[Pair],
     run: AlignRun,
     *,
+    folder: Path | None = None,
     overwrite: bool = False,
+    retry_failed: bool = False,
     dry_run: bool = False,
-    progress: Callable[[Pair], Progress] | None = None,
+    dealing: Dealing | None = None,
+    tidy: bool = True,
+    settings: Settings | None = None,
+    progress: Begin | None = None,
 ) -> Iterator[Ended]:
-    """Check everything now; then, as the results are asked for, align one pair after the other.
+    """Check everything now; then, as the results are asked for, align.
 
-    A result comes, with its alignment, as soon as its file is on disk. Raises UsageError or one of its kind,
-    at the call, where a model is missing, a folder cannot be written, or an output came from other inputs or
-    settings (`overwrite` redoes it, and the features kept).
+    What needs no work comes first, then each result, with its alignment, as soon as its file is on disk.
+    With the `folder` of many outputs there is a run file and a record of each failure in it, as
+    `extract_items` has, where the other arguments are told.
+
+    Raises UsageError or one of its kind, at the call, where a model is missing or an output came from other
+    inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
+    written.
     """
     run.check(words=any(pair.texts is None for pair in pairs))
     run.check_texts(pairs)
     pairs = _with_kept_features(pairs, run, renew=overwrite)
-    ends = [_end_before_work(pair, run, overwrite) for pair in pairs]
-    todo = [pair for pair, end in zip(pairs, ends, strict=True) if end is None]
-    if any(not pair.has_features for pair in todo):
+    ledger = _ledger(pairs, run, folder, dealing, Manner(overwrite, retry_failed))
+    looked = [(pair, None if overwrite else _end_before_work(pair, run, ledger)) for pair in pairs]
+    due = [pair for pair, end in looked if end is None]
+    ends = [end for _, end in looked if end is not None]
+    if any(not pair.has_features for pair in due):
         run.extraction.check()
-    if not dry_run:
-        kept = [pair.kept.output for pair in todo if pair.kept is not None]
-        check_writable([*kept, *(pair.output for pair in todo if pair.output is not None)])
-    return _align_each(list(zip(pairs, ends, strict=True)), run, dry_run, progress)
+    if due and not overwrite:
+        ledger.check()
+    if dry_run:
+        return iter([*ends, *map(_planned, due)])
+    kept = [pair.kept.output for pair in due if pair.kept is not None]
+    outputs = [*kept, *(pair.output for pair in due if pair.output is not None)]
+    check_writable(outputs)
+    features = _features_ledger(due, run, overwrite)
+    for each in (ledger, features) if due else ():
+        each.open()
+    if tidy:
+        clear_leftovers(outputs)
+    return _Batch(run, ledger, features, settings or Settings(), progress).results(ends, due)
 
 
-def align_pair(pair: Pair, run: AlignRun, progress: Progress | None = None) -> Outcome:
-    """Align one pair without writing its output; raises SubtitleError, VideoError, DataError, ModelError."""
-    from vidalign.aligners.align import AlignSettings, align_features
-    from vidalign.aligners.registry import with_texts
+class Manner(NamedTuple):
+    """How a run treats what is there."""
 
-    inputs = read_inputs(pair, run)
-    if run.weights is not None:
-        _ = run.aligner
-    run.check_texts([pair])
-    texts = read_texts(pair)
-    aligner = run.aligner if texts is None else with_texts(run.aligner, texts, told_as(pair))
-    features = _features(pair, run, progress)
-    settings = AlignSettings(run.decoder, run.threshold, run.windows)
-    alignment = align_features(features, inputs.transcript, aligner, settings)
-    card = run.card
-    track = "" if pair.track is None else f" track:{pair.track}"
-    alignment = replace(
-        alignment,
-        video=pair.video.name,
-        subtitles=pair.subtitles.name + track,
-        notice=f"{card.name} knows: {card.knows}",
-        text_features_sha256=texts_sha256(texts),
-    )
-    warnings = (*inputs.transcript.warnings, *_doubts(pair, features, alignment, run))
-    return Outcome(alignment, inputs, warnings, bool(features.truncated))
+    overwrite: bool
+    retry_failed: bool
+
+
+def _ledger(
+    pairs: Sequence[Pair], run: AlignRun, folder: Path | None, dealing: Dealing | None, manner: Manner
+) -> Ledger:
+    if folder is None or not pairs:
+        return NoLedger()
+    how = partial(told.of_alignments, run, extracts=any(not pair.has_features for pair in pairs))
+    first = told.first_alignment([pair.output for pair in pairs if pair.output is not None])
+    return Ledger(Wanted(folder, "align", how, dealing, first), run.reader, **manner._asdict())
+
+
+def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Ledger:
+    """That of the folder of --save-features, which only holds how the features are made."""
+    kept = [pair.kept for pair in due if pair.kept is not None]
+    if not kept:
+        return NoLedger()
+    first = told.first_features([item.output for item in kept])
+    wanted = Wanted(kept[0].folder, "extract", partial(told.of_extraction, run.extraction), None, first)
+    return Ledger(wanted, run.reader, overwrite=overwrite)
 
 
 def _with_kept_features(pairs: Sequence[Pair], run: AlignRun, *, renew: bool) -> list[Pair]:
@@ -101,13 +121,16 @@ def _with_kept_features(pairs: Sequence[Pair], run: AlignRun, *, renew: bool) ->
     ]
 
 
-def _end_before_work(pair: Pair, run: AlignRun, overwrite: bool) -> Ended | None:
-    """The end of a pair that needs no work or has failed already."""
-    found = None if overwrite else attempt(lambda: finished(pair, run), pair.video)
-    if found is None:
+def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
+    """The end of a pair that needs no work, has failed already, or had failed for good."""
+    found = attempt(lambda: finished(pair, run), pair.video)
+    failed = found if isinstance(found, VidalignError) else None
+    if found is None and pair.output is not None:
+        failed = ledger.former_failure(_entry(pair))
+    if failed is not None:
+        return ItemResult(pair.name, "failed", str(pair.video), error=failed), None
+    if found is None or isinstance(found, VidalignError):
         return None
-    if isinstance(found, VidalignError):
-        return ItemResult(pair.name, "failed", str(pair.video), error=found), None
     unsure = _unsure(pair, found, run)
     if unsure is not None:
         return ItemResult(pair.name, "failed", str(pair.video), error=unsure), found
@@ -115,27 +138,155 @@ def _end_before_work(pair: Pair, run: AlignRun, overwrite: bool) -> Ended | None
     return ItemResult(pair.name, "skipped", str(pair.video), str(pair.output), details=details), found
 
 
-def _align_each(
-    plan: Sequence[tuple[Pair, Ended | None]],
-    run: AlignRun,
-    dry_run: bool,
-    progress: Callable[[Pair], Progress] | None,
-) -> Iterator[Ended]:
-    for pair, end in plan:
+def _entry(pair: Pair) -> Entry:
+    """As the ledger knows it."""
+    given = (pair.video, pair.subtitles, pair.features, pair.texts)
+    inputs = dict.fromkeys(path for path in given if isinstance(path, Path))
+    return Entry(pair.name, pair.output or Path(pair.name), tuple(inputs))
+
+
+def _planned(pair: Pair) -> Ended:
+    return ItemResult(pair.name, "planned", str(pair.video), str(pair.output or "-")), None
+
+
+class _Batch:
+    """The work itself: pairs whose features are at hand one by one, the others as their features come."""
+
+    def __init__(
+        self, run: AlignRun, ledger: Ledger, features: Ledger, settings: Settings, begin: Begin | None
+    ) -> None:
+        self._run, self._ledger, self._features = run, ledger, features
+        self._settings, self._begin = settings, begin
+        self._meters: dict[int, Progress] = {}
+        self._under_way: dict[int, tuple[Pair, Inputs]] = {}
+        self._ends: deque[Ended] = deque()
+        self._failures: Counter[str] = Counter()
+        self._rounds: Rounds[Pair] = Rounds(())
+
+    def results(self, ends: Sequence[Ended], due: Sequence[Pair]) -> Iterator[Ended]:
+        """`ends`, then what becomes of the pairs that are due, as it comes; the ledgers are closed then."""
+        with ExitStack() as stack:
+            for ledger in (self._ledger, self._features):
+                stack.callback(ledger.close)
+            yield from ends
+            self._rounds = Rounds(due)
+            for ready in self._rounds:
+                yield from self._round(ready)
+
+    def _round(self, pairs: Sequence[Pair]) -> Iterator[Ended]:
+        reads = []
+        for pair in pairs:
+            if self._has_features(pair):
+                yield from self._at_once(pair)
+            else:
+                reads.append(pair)
+        with closing(extract_many(self._works(reads), self._settings, self._tell)) as many:
+            for made in many:
+                yield from self._decided()
+                yield from self._made(made)
+        yield from self._decided()
+
+    def _has_features(self, pair: Pair) -> bool:
+        if pair.has_features or pair.kept is None or pair.renew:
+            return pair.has_features
+        return isinstance(
+            attempt(partial(features_finished, pair.kept, self._run.extraction), pair.video), dict
+        )
+
+    def _at_once(self, pair: Pair) -> Iterator[Ended]:
+        """A pair whose features are at hand."""
+        inputs = self._taken(pair)
+        yield from self._decided()
+        if inputs is None:
+            return
+        given = replace(pair, features=pair.kept.output) if pair.kept and not pair.has_features else pair
+        features = attempt(lambda: features_at_hand(given), pair.video)
+        assert features is not None
+        yield from self._settled(pair, inputs, features)
+
+    def _works(self, pairs: Sequence[Pair]) -> Iterator[Work]:
+        """The videos to read, each pair taken, and its subtitles read, just before."""
+        for pair in pairs:
+            inputs = self._taken(pair)
+            if inputs is not None:
+                key = id(inputs)
+                self._under_way[key] = pair, inputs
+                if self._begin is not None:
+                    self._meters[key] = self._begin(pair)
+                yield Work(key, pair.video, [self._run.extraction])
+
+    def _taken(self, pair: Pair) -> Inputs | None:
+        """What a pair says, where it is this process's now; else it is put off, or its end is known."""
+        entry = _entry(pair)
+        if not self._ledger.take(entry):
+            self._rounds.others_have(pair)
+            return None
+        end = _end_before_work(pair, self._run, self._ledger) if self._ledger.may_have_ended(entry) else None
         if end is not None:
-            yield end
-        elif dry_run:
-            yield ItemResult(pair.name, "planned", str(pair.video), str(pair.output or "-")), None
-        else:
-            yield _align_item(pair, run, progress(pair) if progress else None)
+            self._ledger.give_back(entry)
+            self._ends.append(end)
+            return None
+        inputs = attempt(lambda: read_pair(pair, self._run), pair.video)
+        if isinstance(inputs, VidalignError):
+            self._ledger.settle(entry, inputs)
+            self._ends.append((ItemResult(pair.name, "failed", str(pair.video), error=inputs), None))
+            return None
+        return inputs
+
+    def _decided(self) -> Iterator[Ended]:
+        """The ends that were found on the way."""
+        while self._ends:
+            yield self._ends.popleft()
+
+    def _made(self, made: Made) -> Iterator[Ended]:
+        """What became of a pair whose video was read; one worth another try is put off."""
+        self._meters.pop(made.key, None)
+        pair, inputs = self._under_way.pop(made.key)
+        (features,) = made.results
+        self._failures[pair.name] += isinstance(features, VidalignError)
+        pause = pause_after(features, self._failures[pair.name])
+        if pause is not None:
+            self._ledger.give_back(_entry(pair))
+            self._rounds.put_off(pair, pause)
+            return
+        if isinstance(features, Features) and pair.kept is not None:
+            features = _kept(pair, pair.kept, features)
+        yield from self._settled(pair, inputs, features)
+
+    def _settled(self, pair: Pair, inputs: Inputs, features: Features | VidalignError) -> Iterator[Ended]:
+        end = _aligned(pair, self._run, inputs, features)
+        self._ledger.settle(_entry(pair), end[0].error)
+        yield end
+        check_room(end[0].error)
+
+    def _tell(self, key: int, done: float, length: float | None) -> None:
+        meter = self._meters.get(key)
+        if meter is not None:
+            meter(done, length)
 
 
-def _align_item(pair: Pair, run: AlignRun, progress: Progress | None) -> Ended:
+def _kept(pair: Pair, item: Item, features: Features) -> Features | VidalignError:
+    """The features, once they are written; else why they are not."""
+    from vidalign.store.features import write_features
+
+    failed = patiently(lambda: attempt(partial(write_features, item.output, features), pair.video))
+    return features if failed is None else failed
+
+
+def _aligned(pair: Pair, run: AlignRun, inputs: Inputs, features: Features | VidalignError) -> Ended:
+    """Align a pair and write its output; the result."""
     source = str(pair.video)
-    outcome = attempt(lambda: align_pair(pair, run, progress), pair.video)
+    outcome: Outcome | VidalignError
+    if isinstance(features, VidalignError):
+        outcome = features
+    else:
+        outcome = attempt(lambda: align_with(pair, run, inputs, features), pair.video)
     if isinstance(outcome, VidalignError):
         return ItemResult(pair.name, "failed", source, error=outcome), None
-    error = _unsure(pair, outcome.alignment, run) or attempt(lambda: _write(pair, outcome, run), pair.video)
+    alignment = outcome.alignment
+    error = _unsure(pair, alignment, run) or patiently(
+        lambda: attempt(partial(_write, pair, outcome, run), pair.video)
+    )
     result = ItemResult(
         pair.name,
         "failed" if error else "partial" if outcome.truncated else "done",
@@ -144,9 +295,9 @@ def _align_item(pair: Pair, run: AlignRun, progress: Progress | None) -> Ended:
         error=error,
         warnings=outcome.warnings,
         truncated=outcome.truncated,
-        details=summarise(outcome.alignment).as_json(),
+        details=summarise(alignment).as_json(),
     )
-    return result, outcome.alignment
+    return result, alignment
 
 
 def _write(pair: Pair, outcome: Outcome, run: AlignRun) -> None:
@@ -162,40 +313,3 @@ def _unsure(pair: Pair, alignment: Alignment, run: AlignRun) -> LowConfidenceErr
         f"{pair.video}: confidence {confidence:.2f} is below {run.min_confidence:g}",
         hint="nothing was written; a lower --min-confidence writes it",
     )
-
-
-def _features(pair: Pair, run: AlignRun, progress: Progress | None) -> Features:
-    from vidalign.store.features import read_features, write_features
-
-    if pair.ready is not None:
-        return pair.ready
-    if pair.features is not None:
-        return read_features(pair.features)
-    if pair.kept is None:
-        return extract_features(pair.video, run.extraction, progress)
-    if not pair.renew and features_finished(pair.kept, run.extraction) is not None:
-        return read_features(pair.kept.output)
-    features = extract_features(pair.video, run.extraction, progress)
-    write_features(pair.kept.output, features)
-    return features
-
-
-def _doubts(pair: Pair, features: Features, alignment: Alignment, run: AlignRun) -> Iterator[str]:
-    """Warnings about inputs and results that may not be what the user thinks."""
-    if features.truncated:
-        yield break_off_warning(pair.video, features.decoded_until)
-    if pair.has_features and features.video is not None and Path(features.video).stem != pair.video.stem:
-        yield f"{pair.video}: the features given are those of {features.video}"
-    if not run.spec.backbone and features.backbone is not None:
-        yield (
-            f"{pair.video}: {run.card.name} was trained on features that no model here makes; "
-            f"what it says of those of {features.backbone} means nothing"
-        )
-    if alignment.alignability_kind == "rank":
-        yield (
-            f"{pair.video}: alignability is only the rank within this video, "
-            f"as {run.card.name} has no calibration for the scorer {alignment.scorer}"
-        )
-    known = None if pair.texts is not None else run.aligner.scorer.known_words(alignment.sentences)
-    if known is not None and known < KNOWN_ENOUGH:
-        yield f"{pair.subtitles}: {vocabulary_warning(known, run.card)}"

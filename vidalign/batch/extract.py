@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from vidalign.batch import told
+from vidalign.batch.aligning import break_off_warning
 from vidalign.batch.boundary import attempt
 from vidalign.batch.encoding import Progress
 from vidalign.batch.extraction import Extraction
@@ -17,9 +18,10 @@ from vidalign.batch.finished import finished
 from vidalign.batch.ledger import Entry, Ledger, clear_leftovers
 from vidalign.batch.outputs import check_writable
 from vidalign.batch.pipeline import Made, Settings, Work, extract_many
+from vidalign.batch.pipeline import Progress as Telling
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted, check_run
+from vidalign.batch.runfile import Wanted
 from vidalign.batch.shards import Dealing
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
@@ -27,6 +29,15 @@ from vidalign.types import Features
 
 Begin = Callable[[Item], Progress]
 """Called when work on an item begins."""
+
+
+class Many(Protocol):
+    """`extract_many` of a pipeline."""
+
+    def __call__(
+        self, works: Iterable[Work], *, progress: Telling | None = None
+    ) -> Generator[Made, None, None]:
+        """Each work's features as soon as they are there."""
 
 
 class Planned(NamedTuple):
@@ -57,7 +68,8 @@ def extract_items(
     dry_run: bool = False,
     dealing: Dealing | None = None,
     tidy: bool = True,
-    settings: Settings = Settings(),  # noqa: B008
+    settings: Settings | None = None,
+    many: Many | None = None,
     progress: Begin | None = None,
 ) -> Iterator[ItemResult]:
     """Check everything now; then, as the results are asked for, extract.
@@ -66,7 +78,8 @@ def extract_items(
     output is not finished, and what fails for one backbone is still made for the others. What needs no work
     comes first, then each result as soon as its file is on disk, or its failure recorded beside it. Items
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
-    goes into the run file, `tidy` clears the folders of what killed processes left.
+    goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
+    through a pipeline that is there already, in place of one by `settings`.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
     settings (`overwrite` redoes them); StoreError where a folder cannot be written.
@@ -87,7 +100,7 @@ def extract_items(
     due = [task for group in groups for task in group]
     working = list(dict.fromkeys(task.ledger for task in due))
     for ledger in () if overwrite else working:
-        check_run(ledger.wanted)
+        ledger.check()
     if dry_run:
         return iter([*ends, *map(_planned, due)])
     outputs = [task.item.output for task in due]
@@ -96,20 +109,15 @@ def extract_items(
         ledger.open()
     if tidy:
         clear_leftovers(outputs)
-    return _Batch(working, settings, progress).results(ends, [group for group in groups if group])
-
-
-def break_off_warning(video: object, decoded_until: float | None) -> str:
-    """The line that tells of a video that ends before its end."""
-    until = "an unknown time" if decoded_until is None else f"{decoded_until:.1f} s"
-    return f"{video}: the file breaks off; its pictures end at {until}"
+    many = many or partial(extract_many, settings=settings or Settings())
+    return _Batch(working, many, progress).results(ends, [group for group in groups if group])
 
 
 def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_failed: bool) -> Ledger:
     extraction, items = planned
     folder = items[0].folder if items else Path()
     first = told.first_features([item.output for item in items])
-    wanted = Wanted(folder, "extract", told.of_extraction(extraction), dealing, first)
+    wanted = Wanted(folder, "extract", partial(told.of_extraction, extraction), dealing, first)
     return Ledger(wanted, extraction.reader, overwrite=overwrite, retry_failed=retry_failed)
 
 
@@ -136,8 +144,8 @@ def _planned(task: _Task) -> ItemResult:
 class _Batch:
     """The work itself; `ledgers` are those of all folders."""
 
-    def __init__(self, ledgers: Sequence[Ledger], settings: Settings, begin: Begin | None) -> None:
-        self._ledgers, self._settings, self._begin = ledgers, settings, begin
+    def __init__(self, ledgers: Sequence[Ledger], many: Many, begin: Begin | None) -> None:
+        self._ledgers, self._many, self._begin = ledgers, many, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, list[_Task]] = {}
         self._ends: deque[ItemResult] = deque()
@@ -152,7 +160,7 @@ class _Batch:
             yield from ends
             self._rounds = Rounds(groups)
             for ready in self._rounds:
-                with closing(extract_many(self._works(ready), self._settings, self._tell)) as many:
+                with closing(self._many(self._works(ready), progress=self._tell)) as many:
                     for made in many:
                         yield from self._decided()
                         yield from self._settled(made)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidalign.batch.align import align_pair
+from vidalign.batch.aligning import align_pair
 from vidalign.batch.encoding import extract_features
-from vidalign.batch.extraction import Dtype, Extraction, default_backbone
+from vidalign.batch.extraction import Dtype, Extraction, Runtime, default_backbone
 from vidalign.batch.pairs import single_pair
 from vidalign.batch.pooling import Pooling
 from vidalign.batch.settings import AlignRun
@@ -37,15 +37,21 @@ def extract(
     dtype: Dtype = "float16",
     reader: str = "auto",
     gvf: Pooling | None = None,
+    runtime: Runtime = "auto",
+    compiled: bool = False,
 ) -> Features:
     """The features of one video, by default with the backbone that the default model needs.
 
-    `recipe` is a name or a YAML file, `weights` a checkpoint; `gvf` pools all clips into one row. Raises
-    VideoError, ModelError, ConfigError.
+    `recipe` is a name or a YAML file, `weights` a checkpoint; `gvf` pools all clips into one row. `runtime`
+    auto is torch; `compiled` has torch compile the network. Raises VideoError, ModelError, ConfigError.
     """
     name = backbone or default_backbone()
     checkpoint = None if weights is None else Path(weights)
-    return extract_features(Path(video), Extraction(name, recipe, checkpoint, device, dtype, reader, gvf))
+    extraction = Extraction(
+        name, recipe, checkpoint, device, dtype, reader, gvf, runtime=runtime, compiled=compiled
+    )
+    extraction.check_runtime()
+    return extract_features(Path(video), extraction)
 
 
 def align(

@@ -15,7 +15,7 @@ from vidalign.batch.failures import (
     state_of,
 )
 from vidalign.batch.locks import RunLocks
-from vidalign.batch.runfile import Wanted, open_run
+from vidalign.batch.runfile import Wanted, check_run, open_run
 from vidalign.errors import VidalignError
 from vidalign.store.atomic import remove_leftovers
 from vidalign.store.records import failure_path
@@ -50,6 +50,10 @@ class Ledger:
         path = failure_path(entry.output)
         failure = read_failure(path)
         return failure.as_error(path) if failure is not None and failure.stands(entry.inputs) else None
+
+    def check(self) -> None:
+        """Raise OutputMismatchError where the folder is filled in another way."""
+        check_run(self.wanted)
 
     def open(self) -> None:
         """Join the folder's run; raises as `open_run` does."""
@@ -95,6 +99,36 @@ class Ledger:
 
     def _key(self, entry: Entry) -> str:
         return entry.output.relative_to(self.wanted.folder).as_posix()
+
+
+class NoLedger(Ledger):
+    """For outputs that are no folder's: nothing is recorded, and nobody else is there."""
+
+    def __init__(self) -> None:
+        super().__init__(Wanted(Path(), "align", dict), "")
+
+    def former_failure(self, entry: Entry) -> None:
+        """Nothing."""
+
+    def check(self) -> None:
+        """Nothing."""
+
+    def open(self) -> None:
+        """Nothing."""
+
+    def take(self, entry: Entry) -> bool:
+        """Every item is free."""
+        return True
+
+    def may_have_ended(self, entry: Entry) -> bool:
+        """None has."""
+        return False
+
+    def settle(self, entry: Entry, error: VidalignError | None) -> None:
+        """Nothing."""
+
+    def give_back(self, entry: Entry) -> None:
+        """Nothing."""
 
 
 def clear_leftovers(outputs: Iterable[Path]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidalign.batch.foreign import only_text_track
 from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import Pair
 from vidalign.errors import SubtitleError, UsageError
@@ -24,10 +25,11 @@ COLUMNS = ("video", "subtitles", "features", "text_features")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Pairs, and the videos that failed already because nothing fits them."""
+    """Pairs, and the videos that failed already because nothing fits them; `folder`: that of many outputs."""
 
     pairs: tuple[Pair, ...]
     failed: tuple[ItemResult, ...] = ()
+    folder: Path | None = None
 
 
 def single_pair(
@@ -64,7 +66,7 @@ def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path |
             failed.append(ItemResult(item.name, "failed", str(item.source), error=error))
         else:
             pairs.append(Pair(item.name, item.source, path, item.output, track))
-    return Found(tuple(pairs), tuple(failed))
+    return Found(tuple(pairs), tuple(failed), output)
 
 
 def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
@@ -81,7 +83,8 @@ def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
         raise UsageError(f"{table}: {twice[0]} stands there twice", hint="one row a video")
     base = root or Path.cwd()
     items = place([(video, name_below(video, base)) for video in videos], output, ".align.h5")
-    return Found(tuple(_row_pair(table, row, item) for row, item in zip(rows, items, strict=True)))
+    pairs = tuple(_row_pair(table, row, item) for row, item in zip(rows, items, strict=True))
+    return Found(pairs, folder=output)
 
 
 def _row_pair(table: Path, row: dict[str, str], item: Item) -> Pair:
@@ -152,8 +155,6 @@ def _for_item(item: Item, folder: Path, elsewhere: SubtitleFolder | None) -> tup
 
 def _beside_or_inside(video: Path) -> tuple[Path, int | None] | None:
     """A subtitle file beside the video, else the one text track inside it with its number."""
-    from vidalign.text.subtitles.container import only_text_track
-
     beside = find_subtitles(video)
     if beside is not None:
         return beside, None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,9 +31,14 @@ class Wanted:
 
     folder: Path
     task: Task
-    settings: Mapping[str, Any]
+    how: Callable[[], Mapping[str, Any]]
     dealing: Dealing | None = None
     first: Callable[[], tuple[Path, Mapping[str, Any]] | None] = lambda: None
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """What decides how outputs come out."""
+        return self.how()
 
     def document(self, shards: object = None) -> dict[str, Any]:
         """The run file that says so."""

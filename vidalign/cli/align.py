@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidalign.cli.options import (
-    device_option,
+    computing_options,
     dry_run_option,
     fail_fast_option,
     json_option,
@@ -19,12 +19,14 @@ from vidalign.cli.options import (
     strict_option,
     talk_options,
 )
+from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
     from vidalign.aligners.windowing import Mode
     from vidalign.batch.pairs import Found
     from vidalign.batch.report import ItemResult, Report
     from vidalign.batch.settings import AlignRun, Unaligned
+    from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.text.sentences import Segmentation
     from vidalign.text.subtitles import Rolling
@@ -133,7 +135,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="In .vtt and .srt: what becomes of cues that are not aligned.",
 )
-@device_option
+@computing_options
 @reader_option
 @root_option
 @overwrite_option
@@ -141,6 +143,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @strict_option
 @dry_run_option
 @json_option
+@untrusted_option(lambda video, pairs, **_: pairs is not None or (video is not None and video.is_dir()))
 @talk_options
 def align(
     video: Path | None,
@@ -164,7 +167,7 @@ def align(
     margin: float,
     matrix: bool,
     unaligned: Unaligned,
-    device: str,
+    computing: Computing,
     reader: str,
     root: Path | None,
     overwrite: bool,
@@ -202,7 +205,9 @@ def align(
         matrix=matrix,
         unaligned=unaligned,
         weights=weights,
-        device=device,
+        device=computing.device,
+        runtime=computing.runtime,
+        compiled=computing.compiled,
         reader=reader,
         save_features=save_features,
     )
@@ -276,6 +281,7 @@ def _align_all(
         aligned = align_pairs(
             found.pairs,
             run,
+            folder=found.folder,
             overwrite=overwrite,
             dry_run=dry_run,
             progress=lambda pair: begin(pair.name),
