@@ -19,6 +19,7 @@ from vidalign.cli.options import (
     fail_fast_option,
     json_option,
     overwrite_option,
+    pipeline_options,
     reader_option,
     root_option,
     shard_option,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from vidalign.batch.engines.registry import Engine
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction
+    from vidalign.batch.pipeline import Settings
     from vidalign.batch.report import Report
     from vidalign.batch.shards import Asked, Dealing, Shard
     from vidalign.cli.options import Computing
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
 )
 @computing_options
 @reader_option
+@pipeline_options
 @root_option
 @shard_option
 @engine_option
@@ -97,6 +100,7 @@ def extract(
     gvf: Literal["max", "avg"] | None,
     computing: Computing,
     reader: str,
+    settings: Settings,
     root: Path | None,
     shard: Asked | None,
     engine: str,
@@ -133,7 +137,7 @@ def extract(
         for extraction, place in zip(extractions, folders, strict=True)
     ]
     dealing = None if chosen is None else chosen.dealing
-    manners = Manners(overwrite, fail_fast, strict, dry_run, as_json, dealing)
+    manners = Manners(overwrite, fail_fast, strict, dry_run, as_json, dealing, settings)
     report = _run(plan, make_engine(engine, engine_options), talk, manners)
     talk.say(str(report))
     if report.exit_code:
@@ -161,6 +165,7 @@ class Manners(NamedTuple):
     dry_run: bool
     as_json: bool
     dealing: Dealing | None
+    settings: Settings
 
 
 def _listed(sources: Sequence[str]) -> list[str]:
@@ -202,6 +207,7 @@ def _run(plan: Sequence[Planned], engine: Engine, talk: Talk, manners: Manners) 
             overwrite=manners.overwrite,
             dry_run=manners.dry_run,
             dealing=manners.dealing,
+            settings=manners.settings,
             progress=lambda item: begin(item.name),
         )
         for extraction, _ in plan:

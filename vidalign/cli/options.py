@@ -143,6 +143,64 @@ engine_options_option = click.option(
 )
 
 
+def _workers(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """A number of reading processes, None for auto."""
+    if value == "auto":
+        return None
+    if value.isdecimal():
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither auto nor a number", ctx, param)
+
+
+def pipeline_options(command: Command) -> Command:
+    """Add --workers, --timeout, --memory, --deterministic; the command gets `settings` instead of them."""
+
+    @click.option(
+        "--workers",
+        default="auto",
+        show_default=True,
+        callback=_workers,
+        metavar="auto|N",
+        help="Processes that read videos; auto: as many as keep the network busy, at most a core each. "
+        "0: none, so that a video that hangs or crashes its decoder takes the run along.",
+    )
+    @click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Give up on a video whose reading takes longer; one that hangs for 120 s is given up anyway.",
+    )
+    @click.option(
+        "--memory",
+        type=click.IntRange(min=1),
+        default=256,
+        show_default=True,
+        metavar="MIB",
+        help="Decoded pictures that may wait for the network, those of all videos together.",
+    )
+    @click.option(
+        "--deterministic",
+        is_flag=True,
+        help="Batches of one shape and one video each: the same bytes whatever runs beside it. Slower for "
+        "short videos.",
+    )
+    @functools.wraps(command)
+    def piped(
+        *args: Any,
+        workers: int | None,
+        timeout: float | None,
+        memory: int,
+        deterministic: bool,
+        **values: Any,
+    ) -> Any:
+        from vidalign.batch.pipeline import Settings
+
+        settings = Settings(workers, timeout, memory * 2**20, deterministic)
+        return command(*args, settings=settings, **values)
+
+    return cast(Command, piped)
+
+
 def talk_options(command: Command) -> Command:
     """Add -q and -v; the command gets a `talk` argument instead of them."""
 
