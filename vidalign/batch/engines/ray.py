@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from vidalign.batch.boundary import attempt
 from vidalign.batch.engines.fleet import Fleet, WorkerLostError
+from vidalign.batch.engines.sharing import SharedPipeline
 from vidalign.batch.extract import Begin, Planned, extract_items
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.failures import record_failure, state_of
@@ -28,8 +29,8 @@ from vidalign.errors import ChildDiedError, MissingExtraError, UsageError, Vidal
 from vidalign.store.items import Item
 from vidalign.store.records import failure_path
 
-AT_ONCE = 2
-"""Videos that an actor has: one at work, one waiting, so that it never waits for the driver."""
+AT_ONCE = 4
+"""Videos that an actor has under way, so that its model waits neither for reading nor for the driver."""
 MOST_CPUS = {"cpu": 4, "gpu": 8}
 """Cores of an actor where `cpus` does not say how many."""
 
@@ -82,6 +83,7 @@ class Extractor:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
+        self._pipeline = SharedPipeline(orders.settings or Settings())
 
     def ready(self) -> VidalignError | None:
         """Whether this machine has what the work needs; the error that says what it lacks."""
@@ -115,7 +117,7 @@ class Extractor:
                         dry_run=orders.dry_run,
                         dealing=orders.dealing,
                         tidy=False,
-                        settings=orders.settings,
+                        many=self._pipeline.extract_many,
                     )
                 ),
                 items[0].source,
@@ -239,7 +241,7 @@ class RayCluster:
 
     def hire(self) -> tuple[Any, Any]:
         """An actor, and what it says when it is there."""
-        resources = {"num_cpus": self._cpus, "num_gpus": self._gpus, "max_restarts": 0}
+        resources = {"num_cpus": self._cpus, "num_gpus": self._gpus, "max_concurrency": AT_ONCE}
         actor = self._actor.options(**resources).remote(self._orders)
         return actor, actor.ready.remote()
 
