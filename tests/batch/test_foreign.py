@@ -12,13 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.tiny import broken_file, draw_video, made_features
-from vidalign.batch.foreign import Foreign
+from tests.alignments import made_alignment
+from tests.tiny import Run, cli, draw_video, made_features
+from vidalign.batch.foreign import Foreign, looking_first
 from vidalign.errors import ChildDiedError, ReadTimeoutError, StoreError, SubtitleError
-from vidalign.store.features import write_features
+from vidalign.store.alignments import write_alignment
+from vidalign.store.features import read_features, write_features
 from vidalign.text.subtitles.container import read_text_track
 
-__all__ = ["broken_file"]
+__all__ = ["cli"]
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,37 @@ def hang(request: Any, beat: Any) -> Iterator[Any]:
     """A child's work that never ends."""
     signal.pause()
     yield None
+
+
+def test_what_is_untrusted_is_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidalign.batch.foreign.TARGET", "tests.batch.test_foreign:kill")
+    path = tmp_path / "a.h5"
+    write_features(path, made_features(1))
+    with looking_first(), pytest.raises(ChildDiedError, match="SIGSEGV"):
+        read_features(path)
+    assert len(read_features(path).times) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inspect a.align.h5",
+        "view a.align.h5 -o a.html",
+        "plot a.align.h5 -o a.svg",
+        "export --to csv a.align.h5 -o a.csv",
+        "merge a.h5 -o pack.h5",
+        "align x.mp4 x.vtt --features a.h5 -o out.json",
+    ],
+)
+def test_commands_that_read_files_take_untrusted(
+    command: str, cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidalign.batch.foreign.TARGET", "tests.batch.test_foreign:kill")
+    monkeypatch.chdir(tmp_path)
+    write_alignment(Path("a.align.h5"), made_alignment())
+    write_features(Path("a.h5"), made_features(1))
+    Path("x.mp4").write_bytes(b"")
+    Path("x.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nstir\n")
+    code, _, err = cli(*command.split(), "--untrusted")
+    assert code == 1
+    assert "SIGSEGV" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from vidalign.aligners.registry import state_shapes as aligner_shapes
 from vidalign.backbones.registry import state_shapes as backbone_shapes
 from vidalign.batch.child.parent import Child
-from vidalign.batch.foreign import MEMORY, Foreign
+from vidalign.batch.foreign import MEMORY, Foreign, looking_first, only_text_track, text_track
 from vidalign.batch.imports import Stated, import_files, read_durations
 from vidalign.batch.merging import split_file
 from vidalign.batch.pairs import csv_pairs
@@ -171,7 +172,7 @@ def path_list(given: Path, out: Path) -> None:
 
 def _check_inside(output: Path | None, out: Path) -> None:
     assert output is not None
-    assert os.path.normpath(output).startswith(f"{out}{os.sep}"), f"{output} leads out of {out}"  # noqa: PTH100
+    assert os.path.normpath(output).startswith(f"{out}{os.sep}"), f"{output} leads out of {out}"
 
 
 def weights(given: Path, out: Path) -> None:
@@ -199,13 +200,16 @@ def _raise_failed(results: Iterable[ItemResult]) -> None:
 
 
 @cache
-def _foreign() -> Foreign:
-    return Foreign(stall=5)
+def _looking_first() -> ExitStack:
+    """For the rest of this process."""
+    stack = ExitStack()
+    stack.enter_context(looking_first(Foreign(stall=5)))
+    return stack
 
 
 def stored_apart(given: Path, out: Path) -> None:
     """`inspect --untrusted`, and `align --text-features`."""
-    _foreign().check(given)
+    _looking_first()
     if given.name.endswith("text.h5"):
         read_text_features(given)
     else:
@@ -214,7 +218,7 @@ def stored_apart(given: Path, out: Path) -> None:
 
 def packed(given: Path, out: Path) -> None:
     """`merge --split --untrusted`, and `import-features` of layouts with many videos in one file."""
-    _foreign().check(given, pointing=True)
+    _looking_first()
     if given.suffix == ".hdf5":
         form = get_format("mad")
         assert isinstance(form, FeaturesFormat)
@@ -237,6 +241,7 @@ def video(given: Path, out: Path) -> None:
         for _ in clips:
             pass
     finally:
-        track = _foreign().only_text_track(given)
+        _looking_first()
+        track = only_text_track(given)
         if track is not None:
-            _foreign().text_track(given, track)
+            text_track(given, track)

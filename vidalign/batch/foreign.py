@@ -37,15 +37,15 @@ class Foreign:
         self._child: Child | None = None
         self._lock = threading.Lock()
 
-    def check(self, path: Path, *, pointing: bool = False) -> None:
-        """Read an HDF5 file to its end, if it is one; only where it may be `pointing` can it name others.
+    def check(self, path: Path) -> None:
+        """Read an HDF5 file to its end, if it is one; what lies in others is left out.
 
         Raises StoreError, ChildDiedError and ReadTimeoutError, all naming the file.
         """
         from vidalign.store.hdf5 import SIGNATURE, read_start
 
         if read_start(path, len(SIGNATURE)) == SIGNATURE:
-            self._ask({"what": "hdf5", "path": str(path), "pointing": pointing}, path)
+            self._ask({"what": "hdf5", "path": str(path)}, path)
 
     def only_text_track(self, video: Path) -> int | None:
         """`vidalign.text.subtitles.container.only_text_track`, there."""
@@ -70,6 +70,48 @@ class Foreign:
                 weakref.finalize(self, self._child.close)
             *_, last = self._child.ask(request, stall=self._stall)
             return last
+
+
+_active: list[Foreign] = []
+
+
+@contextmanager
+def looking_first(by: Foreign | None = None) -> Iterator[None]:
+    """Meanwhile HDF5 files and text tracks of videos are opened by a process of their own first.
+
+    The process of an outer call serves inner ones too.
+    """
+    from vidalign.store.plain import looked_at_first
+
+    if _active:
+        yield
+        return
+    foreign = by or Foreign()
+    _active.append(foreign)
+    try:
+        with looked_at_first(foreign.check):
+            yield
+    finally:
+        _active.remove(foreign)
+        foreign.close()
+
+
+def only_text_track(video: Path) -> int | None:
+    """The number of a video's one text track, None without any; raises SubtitleError where it has several."""
+    if _active:
+        return _active[-1].only_text_track(video)
+    from vidalign.text.subtitles import container
+
+    return container.only_text_track(video)
+
+
+def text_track(video: Path, number: int, rolling: Rolling = "auto") -> SubtitleFile:
+    """A text track of a video; raises SubtitleError."""
+    if _active:
+        return _active[-1].text_track(video, number, rolling)
+    from vidalign.text.subtitles import container
+
+    return container.read_text_track(video, number, rolling=rolling)
 
 
 @contextmanager

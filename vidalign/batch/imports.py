@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vidalign._version import __version__
 from vidalign.batch.boundary import attempt
 from vidalign.batch.export import put
+from vidalign.batch.foreign import looking_first
 from vidalign.batch.report import ItemResult, Status
 from vidalign.errors import DataError, UsageError, VidalignError
 from vidalign.outside import load_json
@@ -95,19 +96,27 @@ def import_files(
             hint="say how long each video lasts, by --durations FILE, or use a recipe with a number of fps",
         )
     written: dict[Path, Path] = {}
-    for path, name in files:
-        rows = _all_rows(path, name, form, key)
-        while (found := attempt(lambda: next(rows, None), path)) is not None:  # noqa: B023
-            if isinstance(found, VidalignError):
-                yield ItemResult(name, "failed", str(path), error=found)
-                break
-            video, values = found
-            output = _inside(folder, video)
-            if output in written:
-                other = written[output]
-                raise UsageError(f"{path} and {other} both hold {video}", hint="import them into two folders")
-            written[output] = path
-            yield _import(path, video, values, stated, output, overwrite)
+    with looking_first():
+        for path, name in files:
+            rows = _all_rows(path, name, form, key)
+            while (found := attempt(lambda: next(rows, None), path)) is not None:  # noqa: B023
+                if isinstance(found, VidalignError):
+                    yield ItemResult(name, "failed", str(path), error=found)
+                    break
+                video, values = found
+                output = _output(folder, video, path, written)
+                yield _import(path, video, values, stated, output, overwrite)
+
+
+def _output(folder: Path, video: str, path: Path, written: dict[Path, Path]) -> Path:
+    """Where a video of the file `path` goes; raises UsageError outside the folder, or where another went."""
+    output = _inside(folder, video)
+    if output in written:
+        raise UsageError(
+            f"{path} and {written[output]} both hold {video}", hint="import them into two folders"
+        )
+    written[output] = path
+    return output
 
 
 def as_features(rows: Rows, stated: Stated, name: str) -> Features:

@@ -16,6 +16,7 @@ from vidalign.aligners.spec import (
 )
 from vidalign.backbones.spec import backbone_spec, check_extra
 from vidalign.batch.extraction import Extraction, Runtime
+from vidalign.batch.foreign import text_track
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
@@ -189,9 +190,7 @@ class Inputs:
 def read_inputs(pair: Pair, run: AlignRun) -> Inputs:
     """Subtitles and transcript of a pair; raises SubtitleError."""
     if pair.track is not None:
-        from vidalign.text.subtitles.container import read_text_track
-
-        file = read_text_track(pair.video, pair.track, rolling=run.rolling)
+        file = text_track(pair.video, pair.track, run.rolling)
     else:
         file = read_subtitles(
             pair.subtitles, encoding=run.encoding, rolling=run.rolling, video=pair.video.stem

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidalign.cli.options import json_option, overwrite_option, talk_options
+from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
     from vidalign.batch.export import Job
@@ -50,6 +51,7 @@ _FLAGS = {
 )
 @overwrite_option
 @json_option
+@untrusted_option()
 @talk_options
 def export(
     files: tuple[Path, ...],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidalign.cli.options import talk_options
+from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
@@ -24,6 +25,7 @@ _COLOURS = {"·": 244, "░": 25, "▒": 38, "▓": 114, "█": 227}
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, without arrays.")
 @click.option("--width", type=click.IntRange(min=20), help="Columns to use; by default the terminal's.")
+@untrusted_option()
 @talk_options
 def inspect(file: Path, as_json: bool, width: int | None, talk: Talk) -> None:
     """Show a features or alignment file: what it is, how long, where every sentence is."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vidalign.cli.options import json_option, overwrite_option, talk_options
+from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--split", is_flag=True, help="The way back: DIR is a merged file, OUTPUT the folder.")
 @overwrite_option
 @json_option
+@untrusted_option()
 @talk_options
 def merge(
     sources: tuple[Path, ...],

@@ -9,6 +9,7 @@ import click
 
 from vidalign.cli.options import overwrite_option, talk_options
 from vidalign.cli.truth import true_intervals, truth_option
+from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ _positive = click.FloatRange(min=0.5, max=60)
 @click.option("--height", type=_positive, metavar="INCHES", help="Of the figure; by default what it takes.")
 @click.option("--dpi", type=click.IntRange(20, 1200), default=200, show_default=True, help="Dots of a .png.")
 @overwrite_option
+@untrusted_option()
 @talk_options
 def plot(
     files: tuple[Path, ...],

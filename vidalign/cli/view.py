@@ -12,6 +12,7 @@ import click
 
 from vidalign.cli.options import json_option, overwrite_option, talk_options
 from vidalign.cli.truth import true_intervals, truth_option
+from vidalign.cli.untrusted import untrusted_option
 from vidalign.errors import DataError, OutputMismatchError, StoreError, UsageError, VidalignError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Wishes(NamedTuple):
 @click.option("--open", "show", is_flag=True, help="Open the result in the browser.")
 @overwrite_option
 @json_option
+@untrusted_option()
 @talk_options
 def view(
     files: tuple[Path, ...],

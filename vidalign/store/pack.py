@@ -106,6 +106,7 @@ def _check_sources(group: h5py.Group, kind: str, path: Path) -> None:
                         f"{path} points to {file}, which is not there",
                         hint="put it back, or merge without --virtual",
                     )
+                plain.look_first(file)
 
 
 def _members(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -35,9 +35,29 @@ _PLAIN_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+_looking_first: list[Callable[[Path], None]] = []
+
+
+@contextmanager
+def looked_at_first(look: Callable[[Path], None]) -> Iterator[None]:
+    """Meanwhile, in all threads, `look` gets every HDF5 file before it is opened, and may raise."""
+    _looking_first.append(look)
+    try:
+        yield
+    finally:
+        _looking_first.remove(look)
+
+
+def look_first(path: Path) -> None:
+    """Let whoever wants to look at a file first do so; raises what they raise."""
+    for look in tuple(_looking_first):
+        look(path)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file for reading; raises StoreError where it cannot be opened."""
+    look_first(path)
     try:
         file = h5py.File(path, "r", locking="best-effort")
     except FAULTS as error:

@@ -23,7 +23,7 @@ def answer(request: dict[str, Any], beat: Beat) -> Iterator[Any]:
     path = Path(request["path"])
     match request["what"]:
         case "hdf5":
-            _read_all(path, request["pointing"], beat)
+            _read_all(path, beat)
             yield None
         case "tracks":
             yield only_text_track(path)
@@ -31,11 +31,11 @@ def answer(request: dict[str, Any], beat: Beat) -> Iterator[Any]:
             yield asdict(read_text_track(path, request["number"], rolling=request["rolling"], beat=beat))
 
 
-def _read_all(path: Path, pointing: bool, beat: Beat) -> None:
+def _read_all(path: Path, beat: Beat) -> None:
     """Every attribute and value, as whoever reads the file afterwards will; raises StoreError."""
     with plain.opened(path) as file, plain.explained(path, "is damaged"):
         hdf5.read_attributes(file, path)
-        plain.check_plain(file, path, virtual=pointing)
+        plain.check_plain(file, path, virtual=True)
         _read_below(file, path, beat)
 
 
