@@ -10,8 +10,8 @@ from vidalign.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-CPU_BATCH = 4
-"""More gains nothing on a CPU and costs memory."""
+CPU_BATCH = 2
+"""More costs a CPU time: what two clips take along still fits its cache."""
 GPU_BATCH = 32
 """What a GPU runs where the number is to stay the same."""
 FIRST_BATCH = 8
@@ -62,7 +62,9 @@ class BatchSize:
             )
         self._to_find = False
         self.clips = tried // 2
-        log.warning("the memory of %s ran out: %d clips at a time from now on", self._place, self.clips)
+        log.warning(
+            "the memory of %s ran out; clips that run together from now on: %d", self._place, self.clips
+        )
 
 
 def fitting(clip_bytes: int, free: int) -> int:
