@@ -18,6 +18,7 @@ import pytest
 from tests.tiny import Run, cut_short, draw_sound, draw_video, start
 from vidalign.batch.extract import Planned
 from vidalign.batch.report import ItemResult
+from vidalign.store.records import is_record
 
 
 @pytest.fixture
@@ -47,7 +48,9 @@ def two(tmp_path: Path, clip_file: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """The files below a folder, without the batch's own notes."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not is_record(path.name))
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def records(out: str) -> list[dict[str, object]]:
@@ -194,7 +197,7 @@ def test_several_backbones_get_a_folder_each(
             for item in items:
                 yield ItemResult(item.name, "done", str(item.source), str(item.output))
 
-    monkeypatch.setattr("vidalign.batch.extract.extract_items", pretend)
+    monkeypatch.setattr("vidalign.batch.engines.registry.extract_items", pretend)
     monkeypatch.setattr(sys, "stdin", stdin_of([two / "a.mp4"]))
     monkeypatch.chdir(tmp_path)
     both = ("--backbone", "mini", "--backbone", "s3d-howto100m", "--backbone", "mini")
@@ -233,9 +236,14 @@ def test_a_list_on_stdin(
     monkeypatch.setattr(sys, "stdin", stdin_of([Path("two/a.mp4"), Path("gone.mp4"), two / "b.mp4"]))
     code, out, _ = cli("extract", "-", "-o", "out", "--json")
     assert code == 1
-    found = records(out)
-    assert [record["item"] for record in found] == ["two/a.mp4", "gone.mp4", "two/b.mp4"]
-    assert [record["status"] for record in found] == ["done", "failed", "done"]
+    last = records(out)[-1]["progress"]
+    assert isinstance(last, dict)
+    assert (last["videos"], last["of"], last["seconds"], last["failed"], last["left"]) == (3, 3, 6.0, 1, 0.0)
+    found = sorted(records(out), key=lambda record: str(record["source"] == "gone.mp4") + str(record["item"]))
+    assert [record["status"] for record in found] == ["done", "done", "failed"]
+    for record in found:
+        assert record.pop("progress")
+    assert found[0].pop("seconds")
     assert found[0] == {
         "status": "done",
         "item": "two/a.mp4",
@@ -246,7 +254,7 @@ def test_a_list_on_stdin(
         "duration": 3.0,
         "reader": found[0]["reader"],
     }
-    assert (found[1]["error"], found[1]["output"]) == ("VideoError", None)
+    assert (found[2]["item"], found[2]["error"], found[2]["output"]) == ("gone.mp4", "VideoError", None)
 
 
 def test_paths_outside_the_root_are_refused(

@@ -21,7 +21,7 @@ from vidalign.batch.outputs import check_writable
 from vidalign.batch.pipeline import Made, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted
+from vidalign.batch.runfile import Wanted, recorded_runtime
 from vidalign.batch.settings import AlignRun, Inputs, Pair
 from vidalign.batch.shards import Dealing
 from vidalign.batch.verdict import summarise
@@ -57,6 +57,7 @@ def align_pairs(
     inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
     written.
     """
+    run = _as_recorded(run, folder)
     run.check(words=any(pair.texts is None for pair in pairs))
     run.check_texts(pairs)
     pairs = _with_kept_features(pairs, run, renew=overwrite)
@@ -73,6 +74,8 @@ def align_pairs(
     kept = [pair.kept.output for pair in due if pair.kept is not None]
     outputs = [*kept, *(pair.output for pair in due if pair.output is not None)]
     check_writable(outputs)
+    if due and ledger.is_new and run.weights is not None:
+        _ = run.aligner  # a wrong one must not be noted
     features = _features_ledger(due, run, overwrite)
     for each in (ledger, features) if due else ():
         each.open()
@@ -86,6 +89,14 @@ class Manner(NamedTuple):
 
     overwrite: bool
     retry_failed: bool
+
+
+def _as_recorded(run: AlignRun, folder: Path | None) -> AlignRun:
+    """The run; where it leaves the runtime open, that which made the features of what is in the folder."""
+    if run.runtime != "auto" or folder is None:
+        return run
+    family = recorded_runtime(folder, "align", lambda: None)
+    return run if family is None else replace(run, runtime=family)
 
 
 def _ledger(

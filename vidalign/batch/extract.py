@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,7 +22,7 @@ from vidalign.batch.pipeline import Made, Settings, Work, extract_many
 from vidalign.batch.pipeline import Progress as Telling
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted
+from vidalign.batch.runfile import Wanted, recorded_runtime
 from vidalign.batch.shards import Dealing
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
@@ -40,6 +41,10 @@ class Many(Protocol):
         """Each work's features as soon as they are there."""
 
 
+Opened = Callable[[Path], AbstractContextManager[Path]]
+"""Gives the file to read for a source, as long as it is needed."""
+
+
 class Planned(NamedTuple):
     """What one backbone does; all items go into one folder."""
 
@@ -53,6 +58,7 @@ class _Task(NamedTuple):
     extraction: Extraction
     item: Item
     ledger: Ledger
+    is_elsewhere: bool = False
 
     @property
     def entry(self) -> Entry:
@@ -70,6 +76,8 @@ def extract_items(
     tidy: bool = True,
     settings: Settings | None = None,
     many: Many | None = None,
+    elsewhere: Container[Path] = frozenset(),
+    opened: Opened | None = None,
     progress: Begin | None = None,
 ) -> Iterator[ItemResult]:
     """Check everything now; then, as the results are asked for, extract.
@@ -79,16 +87,19 @@ def extract_items(
     comes first, then each result as soon as its file is on disk, or its failure recorded beside it. Items
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
     goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
-    through a pipeline that is there already, in place of one by `settings`.
+    through a pipeline that is there already, in place of one by `settings`. Outputs `elsewhere` are finished;
+    `opened` gives the file to read for a source. Two calls for one folder, in two processes or threads, do
+    no item twice.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
     settings (`overwrite` redoes them); StoreError where a folder cannot be written.
     """
+    plan = [planned._replace(extraction=_as_recorded(planned)) for planned in plan]
     for extraction, _ in plan:
         extraction.check()
     ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
     rows = [
-        [_Task(extraction, item, ledger) for item in items]
+        [_Task(extraction, item, ledger, item.output in elsewhere) for item in items]
         for (extraction, items), ledger in zip(plan, ledgers, strict=True)
     ]
     groups: list[list[_Task]] = []
@@ -98,19 +109,31 @@ def extract_items(
         groups.append([task for task, end in looked if end is None])
         ends += [end for _, end in looked if end is not None]
     due = [task for group in groups for task in group]
-    working = list(dict.fromkeys(task.ledger for task in due))
+    working = {task.ledger: task.extraction for task in due}
     for ledger in () if overwrite else working:
         ledger.check()
     if dry_run:
         return iter([*ends, *map(_planned, due)])
     outputs = [task.item.output for task in due]
     check_writable(outputs)
-    for ledger in working:
+    for ledger, extraction in working.items():
+        if ledger.is_new:
+            _ = extraction.model  # a wrong one must not be noted
         ledger.open()
     if tidy:
         clear_leftovers(outputs)
     many = many or partial(extract_many, settings=settings or Settings())
-    return _Batch(working, many, progress).results(ends, [group for group in groups if group])
+    return _Batch(list(working), many, opened, progress).results(ends, [group for group in groups if group])
+
+
+def _as_recorded(planned: Planned) -> Extraction:
+    """The extraction; where it leaves the runtime open, that which made what is in the folder."""
+    extraction, items = planned
+    if extraction.runtime != "auto" or not items:
+        return extraction
+    first = told.first_features([item.output for item in items])
+    family = recorded_runtime(items[0].folder, "extract", first)
+    return extraction if family is None else replace(extraction, runtime=family)
 
 
 def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_failed: bool) -> Ledger:
@@ -124,6 +147,8 @@ def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_fa
 def _end_before_work(task: _Task) -> ItemResult | None:
     """The result of an item that needs no work, has failed already, or had failed for good."""
     item = task.item
+    if task.is_elsewhere:
+        return ItemResult(item.name, "skipped", str(item.source), str(item.output))
     found = attempt(lambda: finished(item, task.extraction), item.source)
     failed = found if isinstance(found, VidalignError) else None
     if found is None:
@@ -144,8 +169,10 @@ def _planned(task: _Task) -> ItemResult:
 class _Batch:
     """The work itself; `ledgers` are those of all folders."""
 
-    def __init__(self, ledgers: Sequence[Ledger], many: Many, begin: Begin | None) -> None:
-        self._ledgers, self._many, self._begin = ledgers, many, begin
+    def __init__(
+        self, ledgers: Sequence[Ledger], many: Many, opened: Opened | None, begin: Begin | None
+    ) -> None:
+        self._ledgers, self._many, self._opened, self._begin = ledgers, many, opened, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, list[_Task]] = {}
         self._ends: deque[ItemResult] = deque()
@@ -179,7 +206,8 @@ class _Batch:
             self._under_way[key] = tasks
             if self._begin is not None:
                 self._meters[key] = self._begin(tasks[0].item)
-            yield Work(key, source, [task.extraction for task in tasks])
+            opened = None if self._opened is None else partial(self._opened, source)
+            yield Work(key, source, [task.extraction for task in tasks], opened)
 
     def _take(self, task: _Task) -> bool:
         """Take a task, unless another process has it, or has ended it."""

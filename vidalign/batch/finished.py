@@ -35,6 +35,9 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
         for key, value in wanted.items()
         if found[key] is not None and found[key] != value
     ]
+    family = str(found["runtime"] or extraction.runtime_family).partition(" ")[0]
+    if family != extraction.runtime_family:
+        differences.append(f"runtime: {family} / {extraction.runtime_family}")
     if found["pooling"] != extraction.gvf:
         differences.append(f"gvf: {found['pooling'] or 'none'} / {extraction.gvf or 'none'}")
     if found["recipe"] is not None:

@@ -15,7 +15,7 @@ from vidalign.batch.failures import (
     state_of,
 )
 from vidalign.batch.locks import RunLocks
-from vidalign.batch.runfile import Wanted, check_run, open_run
+from vidalign.batch.runfile import Wanted, check_run, find_run, open_run
 from vidalign.errors import VidalignError
 from vidalign.store.atomic import remove_leftovers
 from vidalign.store.records import failure_path
@@ -54,6 +54,11 @@ class Ledger:
     def check(self) -> None:
         """Raise OutputMismatchError where the folder is filled in another way."""
         check_run(self.wanted)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no run has been noted in the folder."""
+        return find_run(self.wanted.folder, self.wanted.task)[1] is None
 
     def open(self) -> None:
         """Join the folder's run; raises as `open_run` does."""
@@ -109,6 +114,11 @@ class NoLedger(Ledger):
 
     def former_failure(self, entry: Entry) -> None:
         """Nothing."""
+
+    @property
+    def is_new(self) -> bool:
+        """There is none to note."""
+        return False
 
     def check(self) -> None:
         """Nothing."""

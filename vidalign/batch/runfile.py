@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vidalign._version import __version__
+from vidalign.batch.extraction import Runtime
 from vidalign.batch.locks import RunLocks
 from vidalign.batch.outputs import WAY_OUT
 from vidalign.batch.shards import Dealing
@@ -19,6 +20,7 @@ from vidalign.store.atomic import cannot_write
 from vidalign.store.records import RUN, create_record, parse_record, read_record, write_record
 
 Task = Literal["extract", "align"]
+First = Callable[[], tuple[Path, Mapping[str, Any]] | None]
 SCHEMA = "vidalign.run/1"
 PATIENCE_SECONDS = 10.0
 """How long to wait for others at work in a folder whose run file must change."""
@@ -33,7 +35,7 @@ class Wanted:
     task: Task
     how: Callable[[], Mapping[str, Any]]
     dealing: Dealing | None = None
-    first: Callable[[], tuple[Path, Mapping[str, Any]] | None] = lambda: None
+    first: First = lambda: None
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
@@ -71,6 +73,16 @@ def recorded_dealing(folder: Path, task: Task) -> Dealing | None:
     return None if shards is None else Dealing.from_json(shards)
 
 
+def recorded_runtime(folder: Path, task: Task, first: First) -> Runtime | None:
+    """What computed the features in a folder, None where nothing says."""
+    found = find_run(folder, task)[1]
+    if found is None:
+        output = first()
+        found = {} if output is None else dict(output[1])
+    runtime = found.get("runtime")
+    return runtime if runtime in ("torch", "openvino") else None
+
+
 def check_run(wanted: Wanted) -> None:
     """Raise OutputMismatchError, saying the differences, where the folder is filled in another way."""
     path, found = find_run(wanted.folder, wanted.task)
@@ -79,7 +91,7 @@ def check_run(wanted: Wanted) -> None:
         path, settings = first
         found = {**settings}
     if found is not None:
-        _refuse(path, list(_differences(found, wanted.settings)))
+        _refuse(path, list(differences(found, wanted.settings)))
         _check_dealing(path, found, wanted)
 
 
@@ -120,7 +132,7 @@ def _joined(path: Path, wanted: Wanted, overwrite: bool) -> RunLocks | None:
         found = parse_record(locks.read(), path, SCHEMA)
         if found.get("task") != wanted.task or not locks.join() or not locks.is_current():
             return None
-        differs = any(_differences(found, wanted.settings))
+        differs = any(differences(found, wanted.settings))
         undealt = found.get("shards") is None and wanted.dealing is not None
         if not differs and not undealt:
             stack.pop_all()
@@ -131,11 +143,11 @@ def _joined(path: Path, wanted: Wanted, overwrite: bool) -> RunLocks | None:
     return None
 
 
-def _differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Settings that both say, and say differently; a recipe's name is none."""
     for key in sorted((now.keys() & there.keys()) - {*_NOT_SETTINGS, "name"}):
         if isinstance(there[key], Mapping) and isinstance(now[key], Mapping):
-            yield from (f"{key} {line}" for line in _differences(there[key], now[key]))
+            yield from (f"{key} {line}" for line in differences(there[key], now[key]))
         elif there[key] != now[key]:
             yield f"{key}: {_told(there[key])} / {_told(now[key])}"
 

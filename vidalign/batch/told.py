@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidalign.batch.runfile import First
 from vidalign.errors import StoreError
 from vidalign.types import Recipe
 
@@ -26,6 +27,7 @@ def of_extraction(extraction: Extraction) -> dict[str, Any]:
         "precision": extraction.place.precision,
         "dtype": extraction.dtype,
         "gvf": extraction.gvf,
+        "runtime": extraction.runtime_family,
     }
 
 
@@ -50,19 +52,19 @@ def of_alignments(run: AlignRun, *, extracts: bool) -> dict[str, Any]:
         settings["windowing"] = run.windowing_told
     if extracts:
         held = of_extraction(run.extraction)
-        settings |= {"backbone": held["backbone"], "recipe": held["recipe"], "precision": held["precision"]}
+        settings |= {key: held[key] for key in ("backbone", "recipe", "precision", "runtime")}
         settings["backbone_weights_sha256"] = held["weights_sha256"]
     return settings
 
 
-def first_features(outputs: Iterable[Path]) -> Callable[[], tuple[Path, dict[str, Any]] | None]:
+def first_features(outputs: Iterable[Path]) -> First:
     """Looks for a features file where outputs go, and says how it was made."""
-    return lambda: _first(outputs, ".h5", _of_features)
+    return lambda: _first(outputs, ".h5", of_features)
 
 
-def first_alignment(outputs: Iterable[Path]) -> Callable[[], tuple[Path, dict[str, Any]] | None]:
+def first_alignment(outputs: Iterable[Path]) -> First:
     """Looks for an alignment where outputs go, and says how it was made."""
-    return lambda: _first(outputs, ALIGNMENT, _of_alignment)
+    return lambda: _first(outputs, ALIGNMENT, of_alignment)
 
 
 def _first(
@@ -86,15 +88,19 @@ def _beside(outputs: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _of_features(path: Path) -> dict[str, Any]:
+def of_features(path: Path) -> dict[str, Any]:
+    """What a features file tells of its making, with `video_size` and `truncated`; raises StoreError."""
     from vidalign.store.features import read_features_attributes
 
     found = read_features_attributes(path)
-    wanted = ("backbone", "weights_sha256", "precision", "dtype")
-    return {**{key: found[key] for key in wanted}, "recipe": _plain(found["recipe"]), "gvf": found["pooling"]}
+    wanted = ("backbone", "weights_sha256", "precision", "dtype", "video_size", "truncated")
+    family = None if found["runtime"] is None else str(found["runtime"]).partition(" ")[0]
+    settings = {key: found[key] for key in wanted}
+    return {**settings, "recipe": _plain(found["recipe"]), "gvf": found["pooling"], "runtime": family}
 
 
-def _of_alignment(path: Path) -> dict[str, Any]:
+def of_alignment(path: Path) -> dict[str, Any]:
+    """What an alignment tells of its making, with `video_size` and `truncated`; raises StoreError."""
     from vidalign.store.alignments import read_alignment
 
     found = read_alignment(path)
@@ -108,6 +114,8 @@ def _of_alignment(path: Path) -> dict[str, Any]:
         "windowing": dict(found.windowing) or None,
         "recipe": _plain(found.features_recipe),
         "backbone_weights_sha256": found.features_weights_sha256,
+        "video_size": found.video_size,
+        "truncated": None,
     }
 
 

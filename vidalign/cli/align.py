@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,8 +15,11 @@ from vidalign.cli.options import (
     fail_fast_option,
     json_option,
     overwrite_option,
+    pipeline_options,
     reader_option,
+    retry_failed_option,
     root_option,
+    shard_option,
     strict_option,
     talk_options,
 )
@@ -24,8 +28,11 @@ from vidalign.cli.untrusted import untrusted_option
 if TYPE_CHECKING:
     from vidalign.aligners.windowing import Mode
     from vidalign.batch.pairs import Found
-    from vidalign.batch.report import ItemResult, Report
+    from vidalign.batch.pipeline import Settings
+    from vidalign.batch.report import ItemResult
     from vidalign.batch.settings import AlignRun, Unaligned
+    from vidalign.batch.shards import Asked, Dealing
+    from vidalign.batch.tally import Tally
     from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.text.sentences import Segmentation
@@ -137,8 +144,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @computing_options
 @reader_option
+@pipeline_options
 @root_option
+@shard_option
 @overwrite_option
+@retry_failed_option
 @fail_fast_option
 @strict_option
 @dry_run_option
@@ -169,8 +179,11 @@ def align(
     unaligned: Unaligned,
     computing: Computing,
     reader: str,
+    settings: Settings,
     root: Path | None,
+    shard: Asked | None,
     overwrite: bool,
+    retry_failed: bool,
     fail_fast: bool,
     strict: bool,
     dry_run: bool,
@@ -183,14 +196,13 @@ def align(
     track; track:N picks one of several. With folders, or --pairs, many are aligned into the folder -o.
     Prints the path of each alignment file.
     """
-    from vidalign.batch.report import Report
     from vidalign.batch.settings import AlignRun
     from vidalign.errors import UsageError
     from vidalign.weights.defaults import default_model
 
     if features is not None and save_features is not None:
         raise UsageError("--features and --save-features exclude each other", hint="leave one out")
-    found = _find(video, subtitles, output, pairs, features, texts, root)
+    found, dealing = _dealt(_find(video, subtitles, output, pairs, features, texts, root), shard, talk)
     run = AlignRun(
         model=model or default_model(),
         scorer=scorer,
@@ -211,10 +223,38 @@ def align(
         reader=reader,
         save_features=save_features,
     )
-    report = Report(strict=strict)
-    _align_all(found, run, report, talk, overwrite, fail_fast, dry_run, as_json)
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, dealing, settings)
+    if code := _align_all(found, run, talk, manners):
+        raise SystemExit(code)
+
+
+class Manners(NamedTuple):
+    """How the run treats what is there, what fails, and who listens."""
+
+    overwrite: bool
+    retry_failed: bool
+    fail_fast: bool
+    strict: bool
+    dry_run: bool
+    as_json: bool
+    dealing: Dealing | None
+    settings: Settings
+
+
+def _dealt(found: Found, asked: Asked | None, talk: Talk) -> tuple[Found, Dealing | None]:
+    """The share of the pairs that is to be done, and how all are dealt, if they are."""
+    from vidalign.cli.items import share_of
+    from vidalign.errors import UsageError
+
+    if found.folder is None:
+        if asked is not None:
+            raise UsageError("--shard goes with many videos", hint="give folders, or --pairs CSV -o DIR")
+        return found, None
+    share = share_of(asked, [found.folder], "align", talk)
+    if share is None:
+        return found, None
+    failed = tuple(result for result in found.failed if share.holds(result.item))
+    return replace(found, pairs=tuple(share.pick(found.pairs)), failed=failed), share.dealing
 
 
 def _decoder(name: str | None, options: tuple[str, ...]) -> str | None:
@@ -263,43 +303,44 @@ def _find(
     return Found((single_pair(video, subtitles, output, features, texts),))
 
 
-def _align_all(
-    found: Found,
-    run: AlignRun,
-    report: Report,
-    talk: Talk,
-    overwrite: bool,
-    fail_fast: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def _align_all(found: Found, run: AlignRun, talk: Talk, manners: Manners) -> int:
+    """Align, tell of each, and give the exit code."""
     from vidalign.batch.align import align_pairs
+    from vidalign.batch.report import Report
+    from vidalign.batch.tally import Tally
     from vidalign.cli.items import meter_for
     from vidalign.cli.notice import notice
 
-    with meter_for(talk, len(found.pairs)) as begin:
+    report = Report(strict=manners.strict)
+    tally = Tally(len(found.pairs) + len(found.failed))
+    with meter_for(talk, tally):
         aligned = align_pairs(
             found.pairs,
             run,
             folder=found.folder,
-            overwrite=overwrite,
-            dry_run=dry_run,
-            progress=lambda pair: begin(pair.name),
+            overwrite=manners.overwrite,
+            retry_failed=manners.retry_failed,
+            dry_run=manners.dry_run,
+            dealing=manners.dealing,
+            settings=manners.settings,
+            progress=lambda pair: tally.begin(pair.name),
         )
         notice(run.model, talk)
         for result, alignment in chain(((failed, None) for failed in found.failed), aligned):
             report.add(result)
-            _tell(result, alignment, run, talk, as_json=as_json)
-            if fail_fast and report.exit_code:
+            tally.end(result)
+            _tell(result, alignment, run, talk, tally if manners.as_json else None)
+            if manners.fail_fast and report.exit_code:
                 break
     if len(found.pairs) + len(found.failed) > 1 or not (report.worked or report.exit_code):
         talk.say(str(report))
+    return report.exit_code
 
 
 def _tell(
-    result: ItemResult, alignment: Alignment | None, run: AlignRun, talk: Talk, *, as_json: bool
+    result: ItemResult, alignment: Alignment | None, run: AlignRun, talk: Talk, tally: Tally | None
 ) -> None:
-    """The verdict to stderr; to stdout the path, the JSON record, or (-o -) the alignment itself."""
+    """The verdict to stderr; to stdout the path, with `tally` the JSON record, or (-o -) the alignment."""
     from vidalign.batch.verdict import summarise
     from vidalign.cli.items import tell, tell_doubts
     from vidalign.cli.output import emit_json
@@ -311,4 +352,4 @@ def _tell(
         tell_doubts(result, talk)
         emit_json(alignment_to_json(alignment, matrix=run.matrix))
     else:
-        tell(result, talk, as_json=as_json)
+        tell(result, talk, as_json=tally is not None, tally=tally)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from vidalign.cli.options import (
     overwrite_option,
     pipeline_options,
     reader_option,
+    retry_failed_option,
     root_option,
     shard_option,
     strict_option,
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
 @engine_option
 @engine_options_option
 @overwrite_option
+@retry_failed_option
 @fail_fast_option
 @strict_option
 @dry_run_option
@@ -106,6 +107,7 @@ def extract(
     engine: str,
     engine_options: dict[str, Any],
     overwrite: bool,
+    retry_failed: bool,
     fail_fast: bool,
     strict: bool,
     dry_run: bool,
@@ -120,6 +122,7 @@ def extract(
     from vidalign.batch.engines.registry import make_engine
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction, default_backbone
+    from vidalign.cli.items import share_of
     from vidalign.errors import UsageError
 
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
@@ -131,13 +134,13 @@ def extract(
         Extraction(name, recipe, weights, device, dtype, reader, gvf, runtime, compiled) for name in names
     ]
     folders = _folders(folder, extractions)
-    chosen = _shard(shard, folders, talk)
+    chosen = share_of(shard, folders, "extract", talk)
     plan = [
         Planned(extraction, _items(sources, listed, place, root, chosen))
         for extraction, place in zip(extractions, folders, strict=True)
     ]
     dealing = None if chosen is None else chosen.dealing
-    manners = Manners(overwrite, fail_fast, strict, dry_run, as_json, dealing, settings)
+    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, dealing, settings)
     report = _run(plan, make_engine(engine, engine_options), talk, manners)
     talk.say(str(report))
     if report.exit_code:
@@ -160,6 +163,7 @@ class Manners(NamedTuple):
     """How the run treats what is there, what fails, and who listens."""
 
     overwrite: bool
+    retry_failed: bool
     fail_fast: bool
     strict: bool
     dry_run: bool
@@ -174,18 +178,6 @@ def _listed(sources: Sequence[str]) -> list[str]:
     return read_paths(sys.stdin.buffer.read()) if "-" in sources else []
 
 
-def _shard(asked: Asked | None, folders: Sequence[Path], talk: Talk) -> Shard | None:
-    """The share to do; None: everything."""
-    from vidalign.batch.runfile import recorded_dealing
-    from vidalign.batch.slurm import unused_array
-
-    if asked is not None:
-        return asked.choose([recorded_dealing(folder, "extract") for folder in folders], os.environ)
-    if doubt := unused_array(os.environ):
-        talk.warn(doubt)
-    return None
-
-
 def _items(
     sources: Sequence[str], listed: list[str], folder: Path, root: Path | None, shard: Shard | None
 ) -> list[Item]:
@@ -197,24 +189,28 @@ def _items(
 
 def _run(plan: Sequence[Planned], engine: Engine, talk: Talk, manners: Manners) -> Report:
     from vidalign.batch.report import Report
+    from vidalign.batch.tally import Tally
     from vidalign.cli.items import meter_for, tell
     from vidalign.cli.notice import notice
 
     report = Report(strict=manners.strict)
-    with meter_for(talk, len(plan[0].items)) as begin:
+    tally = Tally(len(plan[0].items), len(plan))
+    with meter_for(talk, tally):
         results = engine(
             plan,
             overwrite=manners.overwrite,
+            retry_failed=manners.retry_failed,
             dry_run=manners.dry_run,
             dealing=manners.dealing,
             settings=manners.settings,
-            progress=lambda item: begin(item.name),
+            progress=lambda item: tally.begin(item.name),
         )
         for extraction, _ in plan:
             notice(extraction.backbone, talk)
         for result in results:
             report.add(result)
-            tell(result, talk, as_json=manners.as_json)
+            tally.end(result)
+            tell(result, talk, as_json=manners.as_json, tally=tally)
             if manners.fail_fast and report.exit_code:
                 break
     return report

@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidalign.cli.output import Talk, emit_json, emit_path
 
 if TYPE_CHECKING:
     from vidalign.batch.report import ItemResult
+    from vidalign.batch.runfile import Task
+    from vidalign.batch.shards import Asked, Shard
+    from vidalign.batch.tally import Tally
 
-Progress = Callable[[float, float | None], None]
+EVERY_SECONDS = 0.5
+"""How often to look how far a batch is."""
 
 
 @contextmanager
-def meter_for(talk: Talk, total: int) -> Iterator[Callable[[str], Progress]]:
-    """A function that, given the name of the item under way, gives the function to report its seconds to."""
-    number = 0
+def meter_for(talk: Talk, tally: Tally) -> Iterator[None]:
+    """Tells, as long as it lasts, how far a batch is: at once on a terminal, now and then elsewhere."""
+    ended = threading.Event()
     with talk.progress("video", unit="s") as meter:
 
-        def begin(name: str) -> Progress:
-            nonlocal number
-            number += 1
-            note = f"{number} of {total}: {name}"
-            return lambda done, length: meter.update(done, length, note)
+        def tell_on() -> None:
+            while not ended.wait(EVERY_SECONDS):
+                meter.update(tally.seconds, tally.expected, str(tally))
 
-        yield begin
+        thread = threading.Thread(target=tell_on, name="vidalign-meter", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
-def tell(result: ItemResult, talk: Talk, *, as_json: bool) -> None:
+def share_of(asked: Asked | None, folders: Sequence[Path], task: Task, talk: Talk) -> Shard | None:
+    """The share of the items that a run of `folders` does; None: all of them."""
+    from vidalign.batch.runfile import recorded_dealing
+    from vidalign.batch.slurm import unused_array
+
+    if asked is not None:
+        return asked.choose([recorded_dealing(folder, task) for folder in folders], os.environ)
+    if doubt := unused_array(os.environ):
+        talk.warn(doubt)
+    return None
+
+
+def tell(result: ItemResult, talk: Talk, *, as_json: bool, tally: Tally | None = None) -> None:
     """Data to stdout (a finished item's path, or every item as JSON), warnings and errors to stderr."""
     tell_doubts(result, talk)
     if as_json:
-        emit_json(result.as_json())
+        emit_json(result.as_json() | ({} if tally is None else {"progress": tally.as_json()}))
     elif result.status == "planned":
         talk.say(f"would write {result.output}")
     elif result.output and result.status != "failed":

@@ -20,6 +20,7 @@ from vidalign.errors import VidalignError
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("vidalign.cli.extract:extract", "Turn videos into clip features."),
     "align": ("vidalign.cli.align:align", "Align subtitles with what a video shows."),
+    "status": ("vidalign.cli.status:status", "Say what is done in a batch's folder and what is not."),
     "inspect": ("vidalign.cli.inspect:inspect", "Show a features or alignment file."),
     "view": ("vidalign.cli.view:view", "Make a page of an alignment: video, similarity, sentences."),
     "plot": ("vidalign.cli.plot:plot", "Draw an alignment as a figure for a paper."),

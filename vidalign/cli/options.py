@@ -20,7 +20,15 @@ CONFIG_FILES = "vidalign.config_files"
 """Key in a context's `meta`: the configuration files in use."""
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per finished item on stdout."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object per finished item on stdout, how far the run is under `progress` in it.",
+)
+retry_failed_option = click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Also try what an earlier run recorded as hopeless (NAME.error.json) and has not changed since.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Make finished outputs again, also those of other settings."

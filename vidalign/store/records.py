@@ -28,7 +28,7 @@ def read_record(path: Path, schema: str) -> dict[str, Any] | None:
     """A document of `schema`, None where there is no file; raises StoreError for any other file."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}", errno=error.errno) from None
