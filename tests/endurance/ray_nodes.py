@@ -41,7 +41,7 @@ class Trial:
 
     def start(self, out: str, *more: str) -> subprocess.Popen[bytes]:
         """One run, as a process."""
-        line = ("extract", "films", "-o", out, "--backbone", "s3d", "--json", *more)
+        line = ("extract", "films", "-o", out, "--backbone", "s3d", "--deterministic", "--json", *more)
         with (self.work / f"{out}.log").open("ab") as log:
             return subprocess.Popen(
                 [*PROGRAM, *line], cwd=self.work, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL

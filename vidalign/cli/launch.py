@@ -102,6 +102,8 @@ def typed(ctx: click.Context, without: Sequence[str]) -> tuple[list[str], list[s
         if name in without or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         value = ctx.params[name]
+        if value is None:  # "auto", spelled out
+            continue
         if isinstance(param, click.Option):
             options += _spelled(param, value)
         else:
