@@ -110,7 +110,7 @@ def extract_items(
         ends += [end for _, end in looked if end is not None]
     due = [task for group in groups for task in group]
     working = {task.ledger: task.extraction for task in due}
-    for ledger in () if overwrite else working:
+    for ledger in () if overwrite else dict.fromkeys(task.ledger for row in rows for task in row):
         ledger.check()
     if dry_run:
         return iter([*ends, *map(_planned, due)])

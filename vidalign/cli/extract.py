@@ -21,11 +21,11 @@ from vidalign.cli.options import (
     pipeline_options,
     reader_option,
     retry_failed_option,
-    root_option,
     shard_option,
     strict_option,
     talk_options,
 )
+from vidalign.cli.remote import Given, PathOrUrl, brought_near, scratch_options, url_root_option
 
 if TYPE_CHECKING:
     from vidalign.batch.engines.registry import Engine
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from vidalign.batch.extraction import Extraction
     from vidalign.batch.pipeline import Settings
     from vidalign.batch.report import Report
-    from vidalign.batch.shards import Asked, Dealing, Shard
+    from vidalign.batch.shards import Asked, Dealing
     from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
-    from vidalign.store.items import Item
+    from vidalign.cli.remote import Area, Near
 
 
 @click.command()
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     "--output",
     "folder",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=PathOrUrl(file_okay=False, path_type=Path),
+    metavar="DIR|URL",
     help="Folder for the features files; the folder structure of the sources is kept.",
 )
 @click.option(
@@ -78,7 +79,8 @@ if TYPE_CHECKING:
 @computing_options
 @reader_option
 @pipeline_options
-@root_option
+@url_root_option
+@scratch_options
 @shard_option
 @engine_option
 @engine_options_option
@@ -93,7 +95,7 @@ if TYPE_CHECKING:
 @start_delay_option
 def extract(
     sources: tuple[str, ...],
-    folder: Path,
+    folder: Path | str,
     backbones: tuple[str, ...],
     recipe: str | None,
     weights: Path | None,
@@ -102,7 +104,8 @@ def extract(
     computing: Computing,
     reader: str,
     settings: Settings,
-    root: Path | None,
+    root: Path | str | None,
+    area: Area,
     shard: Asked | None,
     engine: str,
     engine_options: dict[str, Any],
@@ -116,32 +119,25 @@ def extract(
 ) -> None:
     """Turn videos into clip features, one HDF5 file a video.
 
-    SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin. Finished videos are
-    skipped, bad ones named and passed over. Prints the path of each finished file.
+    SOURCE is a video, a folder (walked for videos), or - for a list of paths on stdin; all of them by URL
+    too (s3://, gs://, https://). Finished videos are skipped, bad ones named and passed over. Prints the path
+    of each finished file.
     """
     from vidalign.batch.engines.registry import make_engine
-    from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction, default_backbone
-    from vidalign.cli.items import share_of
     from vidalign.errors import UsageError
 
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
     if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
-    listed = _listed(sources)
     device, runtime, compiled = computing
     extractions = [
         Extraction(name, recipe, weights, device, dtype, reader, gvf, runtime, compiled) for name in names
     ]
-    folders = _folders(folder, extractions)
-    chosen = share_of(shard, folders, "extract", talk)
-    plan = [
-        Planned(extraction, _items(sources, listed, place, root, chosen))
-        for extraction, place in zip(extractions, folders, strict=True)
-    ]
-    dealing = None if chosen is None else chosen.dealing
-    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, dealing, settings)
-    report = _run(plan, make_engine(engine, engine_options), talk, manners)
+    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, settings)
+    given = Given(sources, _listed(sources), folder, root)
+    with brought_near(given, area, make_engine(engine, engine_options)) as near:
+        report = _extract(near, extractions, shard, talk, manners)
     talk.say(str(report))
     if report.exit_code:
         raise SystemExit(report.exit_code)
@@ -168,7 +164,6 @@ class Manners(NamedTuple):
     strict: bool
     dry_run: bool
     as_json: bool
-    dealing: Dealing | None
     settings: Settings
 
 
@@ -178,16 +173,26 @@ def _listed(sources: Sequence[str]) -> list[str]:
     return read_paths(sys.stdin.buffer.read()) if "-" in sources else []
 
 
-def _items(
-    sources: Sequence[str], listed: list[str], folder: Path, root: Path | None, shard: Shard | None
-) -> list[Item]:
+def _extract(
+    near: Near, extractions: Sequence[Extraction], asked: Asked | None, talk: Talk, manners: Manners
+) -> Report:
+    """Extract what is asked for, of all or of one shard, and tell of each item."""
+    from vidalign.batch.extract import Planned
+    from vidalign.cli.items import share_of
     from vidalign.store.items import find_items
 
-    found = find_items(sources, folder, root=root, stdin=listed)
-    return found if shard is None else shard.pick(found)
+    folders = _folders(near.folder, extractions)
+    chosen = share_of(asked, folders, "extract", talk)
+    plan = []
+    for extraction, folder in zip(extractions, folders, strict=True):
+        items = find_items(near.sources, folder, root=near.root, stdin=near.listed, more=near.more)
+        plan.append(Planned(extraction, items if chosen is None else chosen.pick(items)))
+    return _run(plan, near.engine, None if chosen is None else chosen.dealing, talk, manners)
 
 
-def _run(plan: Sequence[Planned], engine: Engine, talk: Talk, manners: Manners) -> Report:
+def _run(
+    plan: Sequence[Planned], engine: Engine, dealing: Dealing | None, talk: Talk, manners: Manners
+) -> Report:
     from vidalign.batch.report import Report
     from vidalign.batch.tally import Tally
     from vidalign.cli.items import meter_for, tell
@@ -201,7 +206,7 @@ def _run(plan: Sequence[Planned], engine: Engine, talk: Talk, manners: Manners) 
             overwrite=manners.overwrite,
             retry_failed=manners.retry_failed,
             dry_run=manners.dry_run,
-            dealing=manners.dealing,
+            dealing=dealing,
             settings=manners.settings,
             progress=lambda item: tally.begin(item.name),
         )

@@ -13,10 +13,8 @@ from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import patiently
 from vidalign.errors import UsageError, VidalignError
 from vidalign.store.items import Item
-from vidalign.store.records import failure_path
+from vidalign.store.records import RUNS, failure_path
 from vidalign.store.remote import WEB, RemotePlace
-
-RUN_FILES = frozenset({"run.json", "run.extract.json", "run.align.json"})
 
 
 class RemoteOutputs:
@@ -36,7 +34,7 @@ class RemoteOutputs:
         self._place = RemotePlace(url)
         self._there = {file.name for file in self._place.files()}
         for name in sorted(self._there):
-            if PurePosixPath(name).name in RUN_FILES:
+            if PurePosixPath(name).name in RUNS:
                 self._bring(name)
 
     def known(self, items: Sequence[Item]) -> frozenset[Path]:
@@ -51,13 +49,13 @@ class RemoteOutputs:
                 found[item.output] = None
             elif record in self._there:
                 self._bring(record)
-        if found and not any((items[0].folder / name).exists() for name in RUN_FILES):
+        if found and not any((items[0].folder / name).exists() for name in RUNS):
             self._bring(self._name(next(iter(found))))
         return frozenset(found)
 
     def announce(self) -> None:
         """Send the run files."""
-        for path in (path for path in self.folder.rglob("run*.json") if path.name in RUN_FILES):
+        for path in (path for path in self.folder.rglob("run*.json") if path.name in RUNS):
             place, content = self._place.below(self._name(path)), path.read_bytes()
             if not place.create(content) and place.read() != content:
                 place.write(content)
