@@ -168,8 +168,8 @@ def test_both_tasks_may_fill_one_folder(tmp_path: Path) -> None:
     open_run(wanted(tmp_path, task="align", model="mini")).close()
     assert find_run(tmp_path, "extract")[0].name == "run.json"
     path, told = find_run(tmp_path, "align")
-    assert (path.name, told and told["model"]) == ("run.align.json", "mini")
-    with pytest.raises(OutputMismatchError, match=r"run.align.json says otherwise .*model: mini / tan"):
+    assert (path.name, told and told["model"]) == ("run-align.json", "mini")
+    with pytest.raises(OutputMismatchError, match=r"run-align.json says otherwise .*model: mini / tan"):
         check_run(wanted(tmp_path, task="align", model="tan"))
 
 
@@ -194,7 +194,7 @@ def test_nobody_overwrites_under_others_at_work(tmp_path: Path, monkeypatch: pyt
 
 
 def test_notes_are_told_from_outputs_by_name() -> None:
-    assert all(map(is_record, ("run.json", "run.align.json", "a.error.json", "a.mp4.align.error.json")))
+    assert all(map(is_record, ("run.json", "run-align.json", "a.error.json", "a.mp4.align.error.json")))
     assert not any(map(is_record, ("a.json", "a.align.json", "run.h5", "run.align.h5", "rerun.json")))
 
 

@@ -52,10 +52,10 @@ class Wanted:
 def find_run(folder: Path, task: Task) -> tuple[Path, dict[str, Any] | None]:
     """Where the run file of a task lies or would lie, and what it says.
 
-    Both tasks may fill one folder: who comes second writes run.TASK.json. Raises OutputMismatchError where
+    Both tasks may fill one folder: who comes second writes run-TASK.json. Raises OutputMismatchError where
     another program's file is in the way.
     """
-    own = folder / f"run.{task}.json"
+    own = folder / f"run-{task}.json"
     try:
         found = read_record(folder / RUN, SCHEMA)
         if found is None and not own.exists():

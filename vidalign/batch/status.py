@@ -91,7 +91,7 @@ def run_folders(folder: Path) -> list[tuple[Path, Task]]:
 
 
 def _tasks(folder: Path) -> Iterator[Task]:
-    for name, task in (("run.json", None), ("run.extract.json", "extract"), ("run.align.json", "align")):
+    for name, task in (("run.json", None), ("run-extract.json", "extract"), ("run-align.json", "align")):
         try:
             found = read_record(folder / name, SCHEMA)
         except StoreError:

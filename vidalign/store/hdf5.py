@@ -23,17 +23,22 @@ _TEXT = h5py.string_dtype("utf-8")
 
 
 @contextmanager
-def create(path: Path, schema: str, *, version: str = "v108") -> Iterator[h5py.File]:
+def create(path: Path, schema: str, *, version: str = "v108", in_memory: bool = True) -> Iterator[h5py.File]:
     """Open a new file of `schema` for writing; `complete` is set last, then it takes the place of `path`.
 
-    `version` is that of the oldest HDF5 which can read it: 1.8, or v110 where datasets are virtual.
+    `version` is that of the oldest HDF5 which can read it: 1.8, or v110 where datasets are virtual. The file
+    is put together `in_memory`, as HDF5 can crash the process where a disk is full; large ones are not.
     """
     with atomic_path(path) as temporary:
+        how = {"driver": "core", "backing_store": False} if in_memory else {"locking": "best-effort"}
         try:
-            with h5py.File(temporary, "w", libver=(version, version), locking="best-effort") as file:
+            with h5py.File(temporary, "w", libver=(version, version), **how) as file:
                 write_attribute(file, "schema", schema)
                 yield file
                 file.attrs["complete"] = np.True_
+                if in_memory:
+                    file.flush()
+                    temporary.write_bytes(file.id.get_file_image())
         except OSError as error:
             raise cannot_write(path, error) from error
 

@@ -39,7 +39,7 @@ def write_pack(path: Path, kind: Kind, members: Iterable[tuple[str, Path]], *, v
     """
     made: tuple[Path, dict[str, object]] | None = None
     count = 0
-    with hdf5.create(path, SCHEMA, version="v110" if virtual else "v108") as pack:
+    with hdf5.create(path, SCHEMA, version="v110" if virtual else "v108", in_memory=False) as pack:
         hdf5.write_attribute(pack, "kind", kind)
         for name, source in members:
             held = features.read_features(source) if kind == "features" else alignments.read_alignment(source)

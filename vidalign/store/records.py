@@ -11,12 +11,13 @@ from vidalign.errors import StoreError
 from vidalign.store.atomic import create_text, write_text
 
 RUN = "run.json"
+RUNS = (RUN, "run-extract.json", "run-align.json")
 FAILURE = ".error.json"
 
 
 def is_record(name: str) -> bool:
     """Whether a file of this name is a batch's note, and so no output."""
-    return name == RUN or (name.startswith("run.") and name.endswith(".json")) or name.endswith(FAILURE)
+    return name in RUNS or name.endswith(FAILURE)
 
 
 def failure_path(output: Path) -> Path:
