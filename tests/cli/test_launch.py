@@ -27,7 +27,8 @@ NAMES = ("a.mp4", "b.mp4", "c.mp4", "d.mp4")
 
 @pytest.fixture
 def films(tmp_path: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four short videos and, as `s3d`, a small backbone, in the current folder."""
+    """Four short videos and, as `s3d`, a small backbone, in the current folder; jobs read by themselves."""
+    monkeypatch.setenv("VIDALIGN_EXTRACT_WORKERS", "0")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIDALIGN_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "films"
@@ -57,6 +58,16 @@ def test_the_shards_of_an_array_by_the_example(films: Path, slurm: Slurm, tmp_pa
     assert slurm.codes([5, 6]) == [0, 0]
     assert made(out) == list(NAMES)
     assert 0 < len(dealt(1, 2)) < len(NAMES)
+    for path in out.glob("*.h5"):
+        path.unlink()
+    slurm.forget()
+    submit("6")
+    assert slurm.codes([6]) == [0]
+    assert made(out) == dealt(2, 2)
+    slurm.forget()
+    submit("1-2")
+    assert slurm.codes([1, 2]) == [2, 2]
+    assert made(out) == dealt(2, 2)
 
 
 def test_slurm_gets_an_array_and_the_exit_codes(films: Path, slurm: Slurm, cli: Run, tmp_path: Path) -> None:
@@ -177,3 +188,13 @@ def test_a_random_start(films: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) 
     assert cli(*line, "--shard", "1/1")[0] == 0
     assert len(waits) == 1
     assert 0 <= waits[0] <= 50
+
+
+def test_alignments_are_launched_alike(films: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(launching, "launch", lambda command, *_, **__: told.append(command("2/2")) or ())
+    assert cli("align", films, "-o", "out", "--no-matrix", "--launch", "slurm", "--jobs", "2")[0] == 0
+    assert told[0][3:] == [
+        *("align", "--launch", "no", "--shard", "2/2"),
+        *("--output", "out", "--no-matrix", "--", str(films)),
+    ]

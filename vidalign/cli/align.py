@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
     computing_options,
     dry_run_option,
@@ -155,6 +156,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @json_option
 @untrusted_option(lambda video, pairs, **_: pairs is not None or (video is not None and video.is_dir()))
 @talk_options
+@launch_options
+@start_delay_option
 def align(
     video: Path | None,
     subtitles: str | None,
