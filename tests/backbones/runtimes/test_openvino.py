@@ -62,11 +62,6 @@ def test_the_features_are_torchs_and_the_conversion_is_kept(
     assert torch.equal(run(OpenVINONetwork(backbone), CLIPS[:1]), made[:1])
 
 
-def test_a_real_network(tiny: Path) -> None:
-    backbone = load_backbone("mini", recipe=RECIPE)
-    assert difference(run(OpenVINONetwork(backbone)), run(backbone.network)) < TOLERANCE
-
-
 def test_a_spoilt_conversion_is_made_again(backbone: Backbone) -> None:
     made = run(OpenVINONetwork(backbone))
     (kept,) = (cache_dir() / "openvino").iterdir()
