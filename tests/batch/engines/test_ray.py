@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from vidalign.batch.engines.ray import Orders, RayCluster, RayOptions, connected
+from vidalign.batch.engines import ray as engine
+from vidalign.batch.engines.fleet import WorkerLostError
+from vidalign.batch.engines.ray import Extractor, Orders, RayCluster, RayOptions, connected, extract_on_ray
 from vidalign.batch.engines.registry import ENGINES, make_engine
-from vidalign.batch.extract import extract_items
-from vidalign.batch.extraction import Extraction
+from vidalign.batch.extract import Planned, extract_items
+from vidalign.batch.extraction import Dtype, Extraction
+from vidalign.batch.pipeline import Settings
 from vidalign.cli.options import engine_option
-from vidalign.errors import MissingExtraError, UsageError
+from vidalign.errors import MissingExtraError, OutputMismatchError, UsageError, VidalignError
+from vidalign.store.features import read_features
+from vidalign.store.items import find_items
 
 ROOT = Path(__file__).parents[3]
 CPU_NODES = [{"CPU": 8.0}, {"CPU": 6.0}, {}]
@@ -117,3 +124,110 @@ def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing lost" in done.stdout
+
+
+class Near:
+    """A cluster of one worker in this process, which dies of the videos called so."""
+
+    def __init__(self, ray: object, orders: Orders, options: RayOptions) -> None:
+        self._orders = orders
+
+    def places(self) -> int:
+        return 1
+
+    def hire(self) -> tuple[Extractor, Any]:
+        worker = Extractor(self._orders)
+        return worker, (worker.ready, ())
+
+    def ask(self, worker: Extractor, task: Any) -> Any:
+        return worker.extract, (task,)
+
+    def answered(self, tickets: list[Any], seconds: float) -> list[Any]:
+        return tickets[:1]
+
+    def collect(self, ticket: Any) -> Any:
+        work, told = ticket
+        if told and told[0][0].name.startswith("deadly"):
+            raise WorkerLostError("out of memory")
+        answer = work(*told)
+        if isinstance(answer, VidalignError):
+            raise answer
+        return answer or []
+
+    def dismiss(self, worker: Extractor) -> None:
+        pass
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: Path) -> Path:
+    """No Ray, and a folder to be in; gives it."""
+    monkeypatch.setattr(engine, "connected", nullcontext)
+    monkeypatch.setattr(engine, "RayCluster", Near)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plan_for(*videos: Path) -> list[Planned]:
+    """Two plans for the videos, which differ in the numbers' format."""
+    kinds: tuple[Dtype, ...] = ("float16", "float32")
+    return [
+        Planned(Extraction("mini", device="cpu", dtype=kind), find_items(videos, Path(kind)))
+        for kind in kinds
+    ]
+
+
+def test_what_becomes_of_good_bad_and_deadly_videos(near: Path, clip_file: Path) -> None:
+    videos = [near / name for name in ("a.mp4", "bad.mp4", "deadly.mp4", "z.mp4")]
+    for video in videos:
+        video.write_bytes(clip_file.read_bytes() if video.stem != "bad" else b"no video")
+    lengths: list[tuple[str, float, float | None]] = []
+    results = list(
+        extract_on_ray(
+            plan_for(*videos),
+            options=RayOptions(),
+            settings=Settings(workers=0),
+            progress=lambda item: lambda done, length: lengths.append((item.name, done, length)),
+        )
+    )
+    ends = {(result.item, result.status) for result in results}
+    assert ends == {("a.mp4", "done"), ("bad.mp4", "failed"), ("deadly.mp4", "failed"), ("z.mp4", "done")}
+    assert len(results) == 8
+    for kind in ("float16", "float32"):
+        assert read_features(near / kind / "z.h5").features.dtype == kind
+        record = json.loads((near / kind / "deadly.error.json").read_text("utf-8"))
+        assert record["error"] == "ChildDiedError"
+        assert "one worker after the other died of it, the last so: out of memory" in record["message"]
+    assert sorted(lengths) == [("a.mp4", 3.0, 3.0), ("z.mp4", 3.0, 3.0)]
+
+
+def test_again_nothing_is_to_do_and_dry_runs_do_nothing(near: Path, clip_file: Path) -> None:
+    def statuses(dry_run: bool) -> list[str]:
+        made = extract_on_ray(
+            plan_for(clip_file), options=RayOptions(), dry_run=dry_run, settings=Settings(workers=0)
+        )
+        return [result.status for result in made]
+
+    assert statuses(True) == ["planned"] * 2
+    assert not list(near.glob("float*"))
+    assert statuses(False) == ["done"] * 2
+    assert statuses(False) == ["skipped"] * 2
+
+
+def test_what_is_wrong_for_all_ends_the_run(near: Path, clip_file: Path) -> None:
+    item = find_items([clip_file], near / "out")
+    with pytest.raises(UsageError, match="unknown model"):
+        list(extract_on_ray([Planned(Extraction("no-such"), item)], options=RayOptions()))
+    list(extract_on_ray(plan_for(clip_file)[:1], options=RayOptions(), settings=Settings(workers=0)))
+    other = [
+        Planned(Extraction("mini", device="cpu", dtype="float32"), find_items([clip_file], Path("float16")))
+    ]
+    with pytest.raises(OutputMismatchError, match="dtype"):
+        list(extract_on_ray(other, options=RayOptions(), settings=Settings(workers=0)))
+
+
+def test_a_node_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+    orders = Orders((), tmp_path / "elsewhere", {}, False, False, False, None, None)
+    error = Extractor(orders).ready()
+    assert isinstance(error, UsageError)
+    assert "cannot enter" in error.message
+    assert "all nodes see" in error.hint

@@ -35,7 +35,7 @@ class NoWorkerError(VidalignError):
 
 
 class WorkerLostError(VidalignError):
-    """A worker died. `blameless`: with its machine, so that what it was doing is not to blame."""
+    """A worker died; the message is how. `blameless`: with its machine, so not of what it was doing."""
 
     def __init__(self, message: str, *, blameless: bool = False) -> None:
         super().__init__(message)
@@ -190,7 +190,9 @@ class Fleet(Generic[Task, Answer, Handle, Ticket]):
 
     def _bury(self, worker: _Worker[Task, Handle], error: WorkerLostError) -> Iterator[tuple[Task, Answer]]:
         """Have the jobs of a dead worker done again, but for one that it died of too often."""
-        log.warning("%s; %d items are done again", error.message, len(worker.jobs))
+        log.warning(
+            "a worker died: %s; what it had under way (%d) is done again", error.message, len(worker.jobs)
+        )
         self._workers.remove(worker)
         self._looked_at = -math.inf
         self._cluster.dismiss(worker.handle)

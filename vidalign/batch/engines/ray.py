@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,24 +161,23 @@ def extract_on_ray(
     )
     videos = list(zip(*(planned.items for planned in plan), strict=True))
     outputs = [item.output for items in videos for item in items]
-    with connected() as ray:
-        cluster = RayCluster(ray, orders, options)
-        fleet = Fleet(
-            cluster,
-            lambda items, error: _given_up(items, orders, error),
-            at_once=AT_ONCE,
-            patience=options.patience,
-        )
-        if not dry_run:
-            clear_leftovers(outputs)
-        try:
+    if not dry_run:
+        clear_leftovers(outputs)
+    try:
+        with connected() as ray:
+            fleet = Fleet(
+                RayCluster(ray, orders, options),
+                lambda items, error: _given_up(items, orders, error),
+                at_once=AT_ONCE,
+                patience=options.patience,
+            )
             for items, results in fleet.answers(videos):
                 if progress is not None and not dry_run:
                     _tell(progress, items, results)
                 yield from results
-        finally:
-            if not dry_run:
-                clear_leftovers(outputs)
+    finally:
+        if not dry_run:
+            clear_leftovers(outputs)
 
 
 def _tell(progress: Begin, items: Videos, results: Sequence[ItemResult]) -> None:
@@ -189,7 +189,9 @@ def _tell(progress: Begin, items: Videos, results: Sequence[ItemResult]) -> None
 
 def _given_up(items: Videos, orders: Orders, lost: WorkerLostError) -> list[ItemResult]:
     """The failure of a video that its workers died of, recorded beside its outputs."""
-    error = ChildDiedError(f"{items[0].source}: every worker that took it died: {lost.message}")
+    error = ChildDiedError(
+        f"{items[0].source}: one worker after the other died of it, the last so: {lost.message}"
+    )
     for item, extraction in zip(items, orders.extractions, strict=True):
         path, inputs = failure_path(item.output), (item.source,)
         states = tuple(map(state_of, inputs))
@@ -205,14 +207,14 @@ def connected() -> Iterator[Any]:
         import ray
     except ImportError:
         raise MissingExtraError("--engine ray needs Ray", hint="pip install 'vidalign[ray]'") from None
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(log_to_driver=False, logging_level=logging.CRITICAL, include_dashboard=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"no Ray cluster: {reason}", hint="see $RAY_ADDRESS and `ray status`") from None
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
     # It would print what the nodes say to standard output, which is the results'.
     ray._private.worker._worker_logs_enabled = False
     try:
@@ -267,7 +269,7 @@ class RayCluster:
         except problems.RayError as error:
             lost = isinstance(error, problems.ActorUnavailableError) or "node has died" in str(error)
             reason = " ".join(str(error).split())
-            raise WorkerLostError(f"a worker died: {reason[:300]}", blameless=lost) from None
+            raise WorkerLostError(reason[:300], blameless=lost) from None
         if isinstance(answer, VidalignError):
             raise answer
         return answer or []
