@@ -45,8 +45,8 @@ UPSTAIRS = {("store", "exports"): "exports"}
 PER_ITEM_BOUNDARY = "batch/boundary.py"
 HANDED_TO_ANOTHER_THREAD = "batch/threads.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
-BROUGHT_BY_OTHERS = {"tensorboard", "sentencepiece", "protobuf"}
-"""Extras that only torch or transformers import."""
+BROUGHT_BY_OTHERS = {"tensorboard", "sentencepiece", "protobuf", "s3fs"}
+"""Extras that only torch, transformers or fsspec import."""
 DISTRIBUTIONS = {"decord": "decord2", "yaml": "pyyaml"}
 HEAVY = ("torch", "decord", "av", "h5py", "numpy")
 
