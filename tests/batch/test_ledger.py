@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import draw_video, start
+from tests.tiny import draw_video, made_features, start
 from vidalign.batch import extract, rounds
 from vidalign.batch.extract import Planned, extract_items
 from vidalign.batch.extraction import Extraction
@@ -24,6 +24,7 @@ from vidalign.batch.report import ItemResult
 from vidalign.batch.runfile import Wanted, check_run, find_run, open_run, recorded_dealing
 from vidalign.batch.shards import Dealing
 from vidalign.errors import OutputMismatchError, ReadTimeoutError, StoreError, UsageError, VideoError
+from vidalign.store.features import write_features
 from vidalign.store.items import Item, find_items
 from vidalign.store.records import is_record
 
@@ -196,6 +197,19 @@ def test_nobody_overwrites_under_others_at_work(tmp_path: Path, monkeypatch: pyt
 def test_notes_are_told_from_outputs_by_name() -> None:
     assert all(map(is_record, ("run.json", "run-align.json", "a.error.json", "a.mp4.align.error.json")))
     assert not any(map(is_record, ("a.json", "a.align.json", "run.h5", "run.align.h5", "rerun.json")))
+
+
+def test_a_runtime_left_open_is_that_of_the_folder(tiny: Path, clip_file: Path, tmp_path: Path) -> None:
+    planned = Planned(Extraction("mini"), items(tmp_path, clip_file))
+    assert extract._as_recorded(planned).runtime == "auto"
+    open_run(wanted(tmp_path, runtime="openvino")).close()
+    assert extract._as_recorded(planned).runtime == "openvino"
+    asked = planned._replace(extraction=Extraction("mini", runtime="torch"))
+    with pytest.raises(OutputMismatchError, match="runtime: openvino / torch"):
+        extract_items([asked])
+    (tmp_path / "run.json").unlink()
+    write_features(tmp_path / "a.h5", made_features(runtime="openvino 2026.4"))
+    assert extract._as_recorded(planned).runtime == "openvino"
 
 
 # Locks
@@ -471,5 +485,7 @@ def test_what_killed_processes_left_is_cleared(tiny: Path, clip_file: Path, tmp_
     mine.touch()
     assert statuses(run(items(tmp_path, clip_file), tidy=False)) == ["done"]
     assert len(list(tmp_path.iterdir())) == 5
-    assert statuses(run(items(tmp_path, clip_file), overwrite=True)) == ["done"]
+    assert statuses(run(items(tmp_path, clip_file), dry_run=True)) == ["skipped"]
+    assert len(list(tmp_path.iterdir())) == 5
+    assert statuses(run(items(tmp_path, clip_file))) == ["skipped"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [mine.name, "clip.h5", "run.json"]

@@ -27,6 +27,7 @@ from vidalign.batch.shards import Dealing
 from vidalign.batch.verdict import summarise
 from vidalign.errors import LowConfidenceError, VidalignError
 from vidalign.store.items import Item, place
+from vidalign.store.records import RUN
 from vidalign.types import Alignment, Features
 
 Ended = tuple[ItemResult, Alignment | None]
@@ -80,7 +81,8 @@ def align_pairs(
     for each in (ledger, features) if due else ():
         each.open()
     if tidy:
-        clear_leftovers(outputs)
+        written = [*outputs, *(pair.output for pair in pairs if pair.output is not None)]
+        clear_leftovers(written if folder is None else [*written, folder / RUN])
     return _Batch(run, ledger, features, settings or Settings(), progress).results(ends, due)
 
 

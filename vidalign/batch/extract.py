@@ -26,6 +26,7 @@ from vidalign.batch.runfile import Wanted, recorded_runtime
 from vidalign.batch.shards import Dealing
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
+from vidalign.store.records import RUN
 from vidalign.types import Features
 
 Begin = Callable[[Item], Progress]
@@ -114,14 +115,14 @@ def extract_items(
         ledger.check()
     if dry_run:
         return iter([*ends, *map(_planned, due)])
-    outputs = [task.item.output for task in due]
-    check_writable(outputs)
+    if tidy:
+        held = (item for _, items in plan for item in items)
+        clear_leftovers(path for item in held for path in (item.folder / RUN, item.output))
+    check_writable(task.item.output for task in due)
     for ledger, extraction in working.items():
         if ledger.is_new:
             _ = extraction.model  # a wrong one must not be noted
         ledger.open()
-    if tidy:
-        clear_leftovers(outputs)
     many = many or partial(extract_many, settings=settings or Settings())
     return _Batch(list(working), many, opened, progress).results(ends, [group for group in groups if group])
 

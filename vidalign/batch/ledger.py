@@ -143,5 +143,5 @@ class NoLedger(Ledger):
 
 def clear_leftovers(outputs: Iterable[Path]) -> None:
     """Clear the folders of outputs of what killed processes left half-written."""
-    for folder in {output.parent for output in outputs}:
+    for folder in dict.fromkeys(output.parent for output in outputs):
         remove_leftovers(folder)
