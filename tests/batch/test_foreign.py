@@ -101,6 +101,19 @@ def test_what_is_untrusted_is_looked_at_first(tmp_path: Path, monkeypatch: pytes
     assert len(read_features(path).times) == 1
 
 
+def test_calls_may_end_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidalign.batch.foreign.TARGET", "tests.batch.test_foreign:kill")
+    write_features(tmp_path / "a.h5", made_features(1))
+    first, second = looking_first(), looking_first()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    with pytest.raises(ChildDiedError):
+        read_features(tmp_path / "a.h5")
+    second.__exit__(None, None, None)
+    assert len(read_features(tmp_path / "a.h5").times) == 1
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.endurance.kinds import KINDS
+from tests.endurance.kinds import KINDS, shares
 
 PATIENCE = 240
 """Seconds of silence after which a worker hangs, where its own alarm does not reach."""
@@ -122,14 +122,6 @@ def _last_words(sandbox: Path) -> str:
 def _note(tally: Tally, number: int, what: str) -> None:
     tally.findings.append(Finding(tally.kind, number, what))
     print(f"{tally.kind} {number}: {what}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def shares(count: int, kinds: list[str]) -> dict[str, int]:
-    """How many of `count` inputs each kind gets, by its weight; they sum to `count`."""
-    total = sum(KINDS[kind].weight for kind in kinds)
-    dealt = {kind: count * KINDS[kind].weight // total for kind in kinds}
-    dealt[kinds[0]] += count - sum(dealt.values())
-    return dealt
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -52,3 +52,11 @@ KINDS = {
         Kind("videos", corpus.videos, targets.video, 9, apart=True),
     )
 }
+
+
+def shares(count: int, kinds: list[str]) -> dict[str, int]:
+    """How many of `count` inputs each kind gets, by its weight; they sum to `count`."""
+    total = sum(KINDS[kind].weight for kind in kinds)
+    dealt = {kind: count * KINDS[kind].weight // total for kind in kinds}
+    dealt[kinds[0]] += count - sum(dealt.values())
+    return dealt

@@ -126,8 +126,6 @@ def stored(given: Path, out: Path) -> None:
 
 def record(given: Path, out: Path) -> None:
     """Each small JSON file as whoever reads it; one that all refuse is refused."""
-    pins = model_dir("own") / "pins.json"
-    assert pins.is_relative_to(out.parent)
     errors: list[VidalignError] = []
     for read in (read_annotations, read_durations, _tokenizer, _own_folder, _own_pins):
         try:

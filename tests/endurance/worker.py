@@ -1,6 +1,6 @@
 """One process that tries inputs and says of each what became of it; a crash of it is one of the findings.
 
-Line by line on stdout: {"number", "outcome": fine|refused|finding, "what"}.
+Line by line on stdout: {"kind", "number", "outcome": fine|refused|finding, "what"}.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from tests.endurance.kinds import KINDS, Kind
+from tests.endurance.kinds import KINDS, Kind, shares
 from tests.endurance.mutate import mutated
 from vidalign.batch.boundary import InternalError
 from vidalign.cli.lines import LONGEST, one_line
 from vidalign.errors import VidalignError
 
-SECONDS = 30
-"""An input that takes longer hangs."""
+SECONDS = 10
+"""Seconds of computing after which an input hangs; who waits in silence is found by `fuzz`."""
 MEMORY = 1 << 30
 """Bytes of address space that one input may take beyond what the process had."""
 
@@ -87,26 +87,23 @@ def run(kind: Kind, numbers: range, seed: int, sandbox: Path, told: TextIO) -> N
     contents = [path.read_bytes() for path in corpus]
     guard = Guard(sandbox / "out")
     sys.addaudithook(guard)
-    signal.signal(signal.SIGALRM, _hang)
-    tempfile.gettempdir()
     for path in dict.fromkeys(corpus[:20]):  # what is loaded or made once is no deed of an input
         with contextlib.suppress(VidalignError):
             kind.target(_place(kind, path, path.read_bytes(), sandbox), sandbox / "out")
-    if not kind.apart:
-        _limit_memory()
+    _limit_memory(None if kind.apart else MEMORY)
     for number in numbers:
         place = number % len(corpus)
         data = contents[place]
         if number >= len(corpus):
             data = mutated(data, f"{seed}/{kind.name}/{number}", contents, text=kind.text)
         given = _place(kind, corpus[place], data, sandbox)
-        outcome, what = _tried(kind, given, sandbox / "out", guard)
+        outcome, what = tried(kind, given, sandbox / "out", guard)
         strays = {path.name for path in sandbox.iterdir()} - {"in", "out", "seeds", "settings", "kept"}
         if strays:
             outcome, what = "finding", f"written outside of the output folder: {sorted(strays)}"
         if outcome == "finding":
             shutil.copytree(sandbox / "in", sandbox / "kept" / str(number), dirs_exist_ok=True)
-        told.write(json.dumps({"number": number, "outcome": outcome, "what": what}) + "\n")
+        told.write(json.dumps({"kind": kind.name, "number": number, "outcome": outcome, "what": what}) + "\n")
         told.flush()
 
 
@@ -121,7 +118,8 @@ def _place(kind: Kind, seed: Path, data: bytes, sandbox: Path) -> Path:
     return given
 
 
-def _tried(kind: Kind, given: Path, out: Path, guard: Guard) -> tuple[str, str]:
+def tried(kind: Kind, given: Path, out: Path, guard: Guard) -> tuple[str, str]:
+    """What becomes of one input: fine, refused or finding, and why."""
     guard.on = True
     try:
         with _time_limit():
@@ -150,33 +148,40 @@ def _judged(error: VidalignError) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _time_limit() -> Iterator[None]:
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _hang(number: int, frame: FrameType | None) -> None:
     raise HangError(f"more than {SECONDS} s")
 
 
-def _limit_memory() -> None:
+def _limit_memory(most: int | None) -> None:
+    """Let this process take so many bytes beyond what it holds, None: as many as it likes."""
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.RLIM_INFINITY))
+    limit = resource.RLIM_INFINITY if most is None else held + most
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 
 def main() -> None:
-    """`KIND FIRST LAST SEED SANDBOX`: the inputs FIRST to LAST - 1."""
+    """`KIND FIRST LAST SEED SANDBOX`: the inputs FIRST to LAST - 1; of `all`, so many dealt to all kinds."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=[*KINDS, "all"])
     for name in ("first", "last", "seed"):
         parser.add_argument(name, type=int)
     parser.add_argument("sandbox", type=Path)
     args = parser.parse_args()
     told = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    run(KINDS[args.kind], range(args.first, args.last), args.seed, args.sandbox, told)
+    signal.signal(signal.SIGPROF, _hang)
+    tempfile.gettempdir()
+    dealt = shares(args.last - args.first, list(KINDS)) if args.kind == "all" else None
+    for kind, count in (dealt or {args.kind: args.last - args.first}).items():
+        numbers = range(args.first, args.first + count)
+        run(KINDS[kind], numbers, args.seed, args.sandbox / kind if dealt else args.sandbox, told)
 
 
 if __name__ == "__main__":

@@ -79,21 +79,19 @@ _active: list[Foreign] = []
 def looking_first(by: Foreign | None = None) -> Iterator[None]:
     """Meanwhile HDF5 files and text tracks of videos are opened by a process of their own first.
 
-    The process of an outer call serves inner ones too.
+    The process of a call that has not ended serves later ones too.
     """
     from vidalign.store.plain import looked_at_first
 
-    if _active:
-        yield
-        return
-    foreign = by or Foreign()
+    foreign = by or (_active[-1] if _active else Foreign())
     _active.append(foreign)
     try:
         with looked_at_first(foreign.check):
             yield
     finally:
         _active.remove(foreign)
-        foreign.close()
+        if foreign not in _active:
+            foreign.close()
 
 
 def only_text_track(video: Path) -> int | None:

@@ -40,7 +40,10 @@ _looking_first: list[Callable[[Path], None]] = []
 
 @contextmanager
 def looked_at_first(look: Callable[[Path], None]) -> Iterator[None]:
-    """Meanwhile, in all threads, `look` gets every HDF5 file before it is opened, and may raise."""
+    """Meanwhile, in all threads, `look` gets every HDF5 file before it is opened, and may raise.
+
+    Of several, the last that came looks.
+    """
     _looking_first.append(look)
     try:
         yield
@@ -49,9 +52,9 @@ def looked_at_first(look: Callable[[Path], None]) -> Iterator[None]:
 
 
 def look_first(path: Path) -> None:
-    """Let whoever wants to look at a file first do so; raises what they raise."""
-    for look in tuple(_looking_first):
-        look(path)
+    """Let who wants to look at a file first do so; raises what that raises."""
+    if _looking_first:
+        _looking_first[-1](path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 from vidalign.errors import SubtitleError
 from vidalign.text.subtitles.formats import SUFFIXES
+from vidalign.text.subtitles.stamps import LONGEST_NUMBER
 
 _LANGUAGE = re.compile(r"\.[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _TIMED = frozenset(SUFFIXES) - {".txt", ".text", ".json", ".csv", ".xml"}
@@ -18,7 +19,7 @@ def track_number(name: str) -> int | None:
     kind, colon, number = name.partition(":")
     if kind != "track" or not colon:
         return None
-    if not number.isdecimal():
+    if not number.isdecimal() or len(number) > LONGEST_NUMBER:
         raise SubtitleError(f"{name!r} names no track", hint="for example track:1")
     return int(number)
 

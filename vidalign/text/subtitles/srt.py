@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from vidalign.text.subtitles import markup
 from vidalign.text.subtitles.model import Block, Notes, Parsed
-from vidalign.text.subtitles.stamps import Timing, looks_like_timing, note_faults, timing_line
+from vidalign.text.subtitles.stamps import (
+    LONGEST_NUMBER,
+    Timing,
+    looks_like_timing,
+    note_faults,
+    timing_line,
+)
 from vidalign.types import Cue
 
 
@@ -93,6 +99,7 @@ def _payload_end(lines: list[str], entry: _Entry, end: int, notes: Notes) -> int
     index = lines[entry.first].strip() if entry.first < entry.stamped else ""
     if (
         index
+        and len(index) <= LONGEST_NUMBER
         and end - first > 1
         and not lines[end - 2].strip()
         and lines[end - 1].strip() == str(int(index) + 1)

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from vidalign.text.subtitles.model import Notes
 
+LONGEST_STAMP = 64
+"""Characters of a time; what is longer is none."""
+LONGEST_NUMBER = 18
+"""Digits of the number of a cue; what is longer is a name."""
+
 _PART = r"-?\s?(?:\d+\s?:\s?)?\d+\s?:\s?\d+(?:\s?[.,:]\s?\d*)?"
 _TIMING = re.compile(rf"^\s*({_PART})\s*(--?>|—>|–>)\s*({_PART})(?=$|\s)(.*)$")
 _STAMP = re.compile(r"^(-?)\s?(?:(\d+)\s?:\s?)?(\d+)\s?:\s?(\d+)(?:\s?([.,:])\s?(\d*))?$")
@@ -27,7 +32,7 @@ class Timing:
 def milliseconds(stamp: str) -> int | None:
     """`[-][H:]M:S[.fff]` in ms, None if it is no stamp; a short fraction is decimal (`,5`: 500 ms)."""
     match = _STAMP.match(stamp.strip())
-    if match is None:
+    if match is None or len(stamp) > LONGEST_STAMP:
         return None
     sign, hours, minutes, seconds, _, fraction = match.groups()
     part = round(int((fraction or "0").ljust(4, "0")[:4]) / 10)

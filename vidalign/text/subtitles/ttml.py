@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from vidalign.text.subtitles.model import Notes, Parsed
+from vidalign.text.subtitles.stamps import LONGEST_STAMP
 from vidalign.types import Cue
 
 _TAG = re.compile(rb"<(?:\"[^\"]*\"|'[^']*'|[^>\"'])*>")
@@ -143,6 +144,8 @@ class _Reader:
         return _Element(name, begin, end, sequence, begin, bool(times))
 
     def _seconds(self, value: str) -> float:
+        if len(value) > LONGEST_STAMP:
+            raise self.notes.error(f"a time that is none: {value[:40]!r}", self.parser.CurrentLineNumber)
         clock = _CLOCK.fullmatch(value.strip())
         if clock:
             hours, minutes, seconds, fraction, frames = clock.groups()

@@ -6,7 +6,13 @@ import re
 
 from vidalign.text.subtitles import markup
 from vidalign.text.subtitles.model import Block, Notes, Parsed
-from vidalign.text.subtitles.stamps import Timing, looks_like_timing, note_faults, timing_line
+from vidalign.text.subtitles.stamps import (
+    LONGEST_NUMBER,
+    Timing,
+    looks_like_timing,
+    note_faults,
+    timing_line,
+)
 from vidalign.types import Cue
 
 _HEADER = re.compile(r"WEBVTT(?=$|[ \t])")
@@ -96,7 +102,7 @@ class _Reader:
 
     def _payload_end(self, at: int, name: str) -> int:
         """The line at which a payload ends: a blank one, or the next cue where none stands between."""
-        number = int(name) if name.isdecimal() else None
+        number = int(name) if name.isdecimal() and len(name) <= LONGEST_NUMBER else None
         for place in range(at, len(self.lines)):
             line = self.lines[place]
             if not line:
@@ -106,7 +112,7 @@ class _Reader:
                     self.notes.add("no blank line between two cues", place + 1)
                     return place
                 self.notes.add("an arrow inside the text of a cue", place + 1)
-            elif number is not None and line.isdecimal() and int(line) == number + 1:
+            elif number is not None and line.lstrip("0") == str(number + 1):
                 following = self.lines[place + 1] if place + 1 < len(self.lines) else ""
                 if timing_line(following) is not None:
                     self.notes.add("no blank line between two cues", place + 1)
