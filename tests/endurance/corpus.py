@@ -184,16 +184,17 @@ def layouts(folder: Path) -> list[Path]:
     np.savez(archive, features=np.ones((4, 8), np.float32))
     return [
         _exported(folder, "tan", "f.npy"),
+        _exported(folder, "webdataset", "up.tar", "../../../up"),
         _exported(folder, "webdataset", "f.tar"),
         _exported(folder, "safetensors", "f.safetensors"),
         archive,
     ]
 
 
-def _exported(folder: Path, layout: str, name: str) -> Path:
+def _exported(folder: Path, layout: str, name: str, video: str = "sub/clip") -> Path:
     form = get_format(layout)
     path = folder / name
-    form.write(path, [("sub/clip", made_features(5))], Options())
+    form.write(path, [(video, made_features(5))], Options())
     return path
 
 

@@ -104,12 +104,17 @@ def import_files(
                     yield ItemResult(name, "failed", str(path), error=found)
                     break
                 video, values = found
-                output = _output(folder, video, path, written)
+                output = attempt(lambda: _output(folder, video, path, written), path)  # noqa: B023
+                if isinstance(output, VidalignError):
+                    yield ItemResult(name, "failed", str(path), error=output)
+                    continue
                 yield _import(path, video, values, stated, output, overwrite)
 
 
 def _output(folder: Path, video: str, path: Path, written: dict[Path, Path]) -> Path:
-    """Where a video of the file `path` goes; raises UsageError outside the folder, or where another went."""
+    """Where a video of the file `path` goes; raises DataError outside the folder, UsageError where another's
+    went there.
+    """
     output = _inside(folder, video)
     if output in written:
         raise UsageError(
@@ -191,7 +196,7 @@ def _inside(folder: Path, name: str) -> Path:
     """The output for a name out of somebody's file, which must not lead out of the folder."""
     parts = [part for part in name.split("/") if part]
     if not parts or ".." in parts or "\0" in name:
-        raise UsageError(f"{name!r} is no name for a file below {folder}")
+        raise DataError(f"{name!r} is no name for a file below {folder}", hint="it would lead out of it")
     return folder.joinpath(*parts[:-1], f"{parts[-1]}.h5")
 
 
