@@ -58,7 +58,7 @@ class VideoCLIP(nn.Module):
     """A video BERT over clip features and a text BERT, whose mean tokens are compared by dot product.
 
     `clips` is the most it sees at once, one a second as it was trained; `first` and `last` are the ids of
-    [CLS] and [SEP] in the vocabulary.
+    [CLS] and [SEP] in the vocabulary. `dropout` acts in training alone.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class VideoCLIP(nn.Module):
         clips: int = 32,
         first: int = 101,
         last: int = 102,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         if not 1 <= clips <= positions - AROUND:
@@ -81,9 +82,9 @@ class VideoCLIP(nn.Module):
         if not (0 <= first < vocabulary and 0 <= last < vocabulary):
             raise ValueError(f"the marks {first} and {last} are not in a vocabulary of {vocabulary}")
         shape = {"width": width, "heads": heads, "hidden": hidden, "positions": positions}
-        video_bert = BertText(vocabulary=vocabulary, layers=video_layers, **shape)
+        video_bert = BertText(vocabulary=vocabulary, layers=video_layers, dropout=dropout, **shape)
         self.video_encoder = VideoEncoder(video_bert, video_dim, width, clips, (first, last))
-        self.text_encoder = BertText(vocabulary=vocabulary, layers=text_layers, **shape)
+        self.text_encoder = BertText(vocabulary=vocabulary, layers=text_layers, dropout=dropout, **shape)
         self.apply(_initialise)
 
     @property
