@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from vidalign.cli.options import (
+    chosen_decoder,
+    decoder_settings_option,
     device_option,
     dry_run_option,
     fail_fast_option,
@@ -79,13 +81,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="How segments are found: peak, dtw, otam, drop-dtw, viterbi, ot or steps; "
     "by default what the model says.",
 )
-@click.option(
-    "--decoder-option",
-    "decoder_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting of the decoder, such as segment=path; repeatable.",
-)
+@decoder_settings_option
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), help="Alignability from which a sentence counts as aligned."
 )
@@ -191,7 +187,7 @@ def align(
     run = AlignRun(
         model=model or default_model(),
         scorer=scorer,
-        decoder=_decoder(decoder, decoder_options),
+        decoder=chosen_decoder(decoder, decoder_options),
         threshold=threshold,
         min_confidence=min_confidence,
         windowing=windowing,
@@ -210,16 +206,6 @@ def align(
     _align_all(found, run, report, talk, overwrite, fail_fast, dry_run, as_json)
     if report.exit_code:
         raise SystemExit(report.exit_code)
-
-
-def _decoder(name: str | None, options: tuple[str, ...]) -> str | None:
-    """The decoder with its options, as alignments record it."""
-    from vidalign.aligners.decoders import canonical
-    from vidalign.errors import UsageError
-
-    if name is None and options:
-        raise UsageError("--decoder-option goes with --decoder", hint="name the decoder that it is for")
-    return None if name is None else canonical(name, options)
 
 
 def _find(

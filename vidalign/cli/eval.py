@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.options import (
+    chosen_decoder,
+    decoder_settings_option,
+    device_option,
+    json_option,
+    talk_options,
+)
 
 if TYPE_CHECKING:
     from vidalign.aligners.scores import Encoders
@@ -74,7 +80,12 @@ def evaluate() -> None:
     type=click.Choice(["times", "uniform", "similarity"]),
     help="Subtitle times as they stand, sentences spread evenly, or the model's plain similarity.",
 )
-@click.option("--subtitles", type=_FOLDER, metavar="DIR", help="Where the baseline `times` reads the times.")
+@click.option(
+    "--subtitles",
+    type=_FOLDER,
+    metavar="DIR",
+    help="When sentences are spoken, for the baseline `times` and a decoder with a prior.",
+)
 @click.option(
     "--protocol",
     type=click.Choice(["tan", "nsva", "norton"]),
@@ -82,6 +93,13 @@ def evaluate() -> None:
     show_default=True,
     help="HTM-Align as TAN, NSVA or Norton evaluate it.",
 )
+@click.option(
+    "--decoder",
+    metavar="NAME",
+    help="Where a model has a sentence by its scores: peak (the default, as published), dtw, otam, drop-dtw, "
+    "viterbi, ot or steps. Alignments have theirs.",
+)
+@decoder_settings_option
 @click.option(
     "--windowing",
     type=click.Choice(["overlap", "global"]),
@@ -107,6 +125,8 @@ def align(
     baselines: tuple[str, ...],
     subtitles: Path | None,
     protocol: ProtocolName,
+    decoder: str | None,
+    decoder_options: tuple[str, ...],
     windowing: Mode | None,
     encoders: Encoders | None,
     resamples: int,
@@ -123,6 +143,7 @@ def align(
     """
     given = (*alignments, *files)
     _check_given(given, models, features, baselines, subtitles)
+    decoder = chosen_decoder(decoder, decoder_options) or "peak"
 
     from vidalign.batch.device import choose_place
     from vidalign.evaluation.htm_align import PROTOCOLS
@@ -139,6 +160,7 @@ def align(
         encoders=encoders,
         device=choose_place(device).device,
         texts=texts,
+        decoder=decoder,
     )
     if not _contest(truth, lineup, talk, resamples, seed, as_json=as_json):
         raise SystemExit(1)

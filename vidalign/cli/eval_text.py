@@ -37,6 +37,7 @@ _ALIGN_COLUMNS: dict[str, tuple[str, Shown]] = {
     "timing_error": ("error s", "{:.1f}".format),
     "iou": ("IoU", "{:.2f}".format),
     "calibration_error": ("ECE", "{:.2f}".format),
+    "label_accuracy": ("labels %", _percent),
 }
 _RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
     "recall_1": ("R@1 %", _percent),
@@ -65,6 +66,7 @@ def align_record(made: Report, outcome: Outcome) -> dict[str, Any]:
         "protocol": method.protocol,
         "windowing": method.windowing,
         "encoders": method.encoders,
+        "decoder": method.decoder,
         "videos": made.videos,
         "sentences": made.sentences,
         "alignable": made.alignable,
@@ -130,5 +132,6 @@ def _cell(found: Estimate, shown: Shown) -> str:
 
 
 def _windows(made: Report) -> str:
-    parts = (made.method.windowing, made.method.encoders)
+    decoder = made.method.decoder
+    parts = (made.method.windowing, made.method.encoders, None if decoder == "peak" else decoder)
     return "\n".join(part for part in parts if part is not None) or "-"

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from vidalign.aligners.calibrate import raw_score
+from vidalign.aligners.decoders.evidence import Evidence
 from vidalign.aligners.scores import Encoders, Scorer, Scores
 from vidalign.errors import ConfigError, DataError
 from vidalign.evaluation.annotations import Truth, TruthRow, read_annotations
@@ -72,7 +73,7 @@ class KnownTruth:
     def metrics(self, scorer: Scorer) -> dict[str, float]:
         """`recall` (R@1), `auc` and whatever else can be measured, over all sentences."""
         judged = [
-            judge_rows(read_scores(scores, times), rows, video=number)
+            judge_rows(read_scores(scores, Evidence(scores.similarity, times)), rows, video=number)
             for number, (scores, times, rows) in enumerate(self._scored(scorer))
         ]
         found = measure(pool(judged))
