@@ -15,6 +15,7 @@ from vidalign.cli.eval_common import (
     seed_option,
     tell_left_out,
 )
+from vidalign.cli.eval_retrieve import retrieve
 from vidalign.cli.options import (
     chosen_decoder,
     decoder_settings_option,
@@ -37,6 +38,9 @@ _FEATURES = "Features files, found by the video's name."
 @click.group("eval")
 def evaluate() -> None:
     """Measure alignments, models and baselines against what is true."""
+
+
+evaluate.add_command(retrieve)
 
 
 @evaluate.command()

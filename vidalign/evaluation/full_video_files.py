@@ -15,7 +15,7 @@ from vidalign.aligners.registry import Aligner
 from vidalign.aligners.scores import Embedder, SegmentEmbedder, sentence_times
 from vidalign.errors import DataError, SubtitleError, UsageError, VidalignError
 from vidalign.evaluation.files import NamedFiles
-from vidalign.evaluation.full_video import Measure, Score
+from vidalign.evaluation.full_video import Distances, Measure, Score, video_distances
 from vidalign.evaluation.retrieval import embedder_of
 from vidalign.evaluation.search import Vectors, clip_vectors, every_file
 from vidalign.evaluation.segments import read_segments
@@ -52,16 +52,37 @@ class Gallery:
     failed: Mapping[str, VidalignError]
 
 
-def own_score(scorer: Embedder, measure: Measure, *, reference: bool = False) -> Score:
-    """How vectors are compared where nothing else is said.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How paragraphs are held against videos, as `full_video.video_distances` says.
 
-    Caption averages and published numbers: as the model does, by dot product where it has vectors of whole
-    segments. Sequences: by cosine, as dot products need not be positive distances.
+    `score` None. Caption averages and published numbers: as the model compares, which is by dot product where
+    it has vectors of whole segments. Sequences: by cosine, as dot products are no distances.
     """
-    if measure != "average" and not reference:
-        return "cosine"
-    by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
-    return "cosine" if by_cosine else "dot"
+
+    measure: Measure = "dtw"
+    background: bool = False
+    score: Score | None = None
+    reference: bool = False
+
+    def distances(self, gallery: Gallery, aligner: Aligner) -> Distances:
+        """Distances (P, V) of the gallery's paragraphs to its videos."""
+        return video_distances(
+            gallery.texts,
+            gallery.clips,
+            self.measure,
+            score=self.score_of(aligner),
+            background=self.background,
+            reference=self.reference,
+        )
+
+    def score_of(self, aligner: Aligner) -> Score:
+        """How the aligner's vectors are compared; raises ModelError for one without."""
+        scorer = embedder_of(aligner)
+        if self.score is not None or (self.measure != "average" and not self.reference):
+            return self.score or "cosine"
+        by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
+        return "cosine" if by_cosine else "dot"
 
 
 def read_paragraphs(path: Path, files: NamedFiles, subset: str | None = None) -> Paragraphs:
@@ -117,7 +138,7 @@ def encode(
         raise next(iter(failed.values()), DataError("no transcript has features", hint=_NAMES))
     names = tuple(clips) if paired else tuple(paragraphs.found)
     texts = tuple(scorer.embed_texts([s.text for s in paragraphs.found[name]]) for name in names)
-    left_out = (*paragraphs.missing, *(missing if paired or not background else ()))
+    left_out = (*paragraphs.missing, *missing) if paired else () if background else tuple(missing)
     return Gallery(names, texts, tuple(clips), tuple(clips.values()), left_out, failed)
 
 
@@ -135,10 +156,10 @@ def spans_of(features: Features, sentences: Sequence[Sentence]) -> list[tuple[in
         raise DataError(
             "its sentences have no times, so what they describe is unknown", hint="--background kept"
         )
-    end = float(clip_cells(features.times)[-1, 1])
-    if times.max() > end and times[:, 0].max() >= end:
+    end, last = float(clip_cells(features.times)[-1, 1]), float(times[:, 0].max())
+    if last >= end:
         raise DataError(
-            f"a sentence begins at {times[:, 0].max():g} s, the features end at {end:g} s",
+            f"a sentence begins at {last:g} s, the features end at {end:g} s",
             hint="do they belong to this video?",
         )
     return [_rows(features, start, stop) for start, stop in times.tolist()]
