@@ -100,6 +100,7 @@ TASKS: dict[str, str] = {
     "action": "vidalign.training.tasks.action:ActionJob",
     "backbone": "vidalign.training.tasks.backbone:BackboneJob",
     "tan": "vidalign.training.tasks.tan:TanJob",
+    "tempclr": "vidalign.training.tasks.tempclr:TempclrJob",
     "tsp": "vidalign.training.tasks.tsp:TspJob",
 }
 """Name -> module:attribute; a module is imported when its task is run."""

@@ -122,7 +122,7 @@ class VideoCLIP(nn.Module):
 
     def embed_clips(self, video: Tensor, mask: Tensor) -> Tensor:
         """Features (B, T, video_dim) -> (B, width): the mean of the clips' tokens and [SEP]."""
-        return _mean(self.encode_video(video, mask)[:, 1:], torch.cat([mask, mask.new_ones(len(mask), 1)], 1))
+        return mean_tokens(self.encode_video(video, mask)[:, 1:], torch.cat([mask, mask.new_ones(len(mask), 1)], 1))
 
     def embed_seconds(self, video: Tensor, mask: Tensor) -> Tensor:
         """Features (B, T, video_dim) -> the clips' own tokens (B, T, width)."""
@@ -130,7 +130,7 @@ class VideoCLIP(nn.Module):
 
     def embed_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Ids (K, W) and mask as `encode_text` -> (K, width): the mean of all tokens but [CLS]."""
-        return _mean(self.encode_text(ids, mask)[:, 1:], mask[:, 1:])
+        return mean_tokens(self.encode_text(ids, mask)[:, 1:], mask[:, 1:])
 
     def forward(self, video: Tensor, video_mask: Tensor, ids: Tensor, text_mask: Tensor) -> dict[str, Tensor]:
         """B clips and their sentences -> `pooled_video` and `pooled_text` (B, width), not normalised."""
@@ -140,7 +140,7 @@ class VideoCLIP(nn.Module):
         }
 
 
-def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+def mean_tokens(tokens: Tensor, mask: Tensor) -> Tensor:
     """Mean (B, C) of the tokens (B, L, C) at the mask."""
     weights = mask.to(tokens.dtype)
     return (tokens * weights[..., None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
