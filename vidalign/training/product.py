@@ -151,7 +151,9 @@ def encoder_card(
 
 def aligner_card(options: ModelOptions, spec: AlignerSpec, *, notes: Sequence[str] = ()) -> ModelCard:
     """The card, without files, of an aligner."""
-    summary = options.summary or f"{KINDS[spec.scorer]} over features of {spec.backbone}"
+    summary = (
+        options.summary or f"{KINDS[spec.scorer]} over features of {spec.backbone or 'a model elsewhere'}"
+    )
     return replace(_card(options, summary, notes), aligner=spec)
 
 

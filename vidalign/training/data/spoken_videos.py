@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.errors import ConfigError, DataError
+from vidalign.training.data.aligned import aligned_matches
 from vidalign.training.data.rows import Origin, Rows, open_rows
 from vidalign.training.data.sources import (
     Gathered,
@@ -30,18 +31,29 @@ MakeVideo = Callable[[str, Rows, Spoken], TanVideo]
 @dataclass(frozen=True, slots=True)
 class FeatureSource:
     """A folder of features with the subtitles of the same names (a folder, or one JSON {video: {text, start,
-    end}} as HTM-370K comes), or a CSV `manifest` with the columns features and subtitles."""
+    end}} as HTM-370K comes), or a CSV `manifest` with the columns features and subtitles.
+
+    Instead of subtitles, `alignments` is a folder of alignment files of the same names: then a video's
+    sentences are those that were aligned with at least `min_confidence`, where they were seen.
+    """
 
     features: Path | None = None
     subtitles: Path | None = None
     manifest: Path | None = None
+    alignments: Path | None = None
+    min_confidence: float = 0.0
 
     def __post_init__(self) -> None:
-        folders = (self.features is not None, self.subtitles is not None)
+        said = self.subtitles or self.alignments
+        folders = (self.features is not None, said is not None)
         if folders != ((True, True) if self.manifest is None else (False, False)):
             raise ConfigError(
                 "give features and subtitles, or a manifest", hint="not one of the former alone"
             )
+        if self.subtitles and self.alignments:
+            raise ConfigError("alignments take the place of subtitles", hint="give one of the two")
+        if self.min_confidence and not self.alignments:
+            raise ConfigError("min_confidence goes with alignments only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,10 @@ class _Reader:
         reading = self._sources.reading
         if source.manifest is not None:
             matches = table_matches(source.manifest, "features", self._tokenizer, reading)
+        elif source.alignments is not None:
+            assert source.features is not None
+            files, sure = features_below(source.features), source.min_confidence
+            matches = aligned_matches(files, source.alignments, self._tokenizer, sure, gathered)
         else:
             assert source.features is not None and source.subtitles is not None
             files = features_below(source.features)
