@@ -15,7 +15,9 @@ from vidalign.cli.eval_common import (
     seed_option,
     tell_left_out,
 )
+from vidalign.cli.eval_fewshot import fewshot
 from vidalign.cli.eval_retrieve import retrieve
+from vidalign.cli.eval_steps import steps
 from vidalign.cli.options import (
     chosen_decoder,
     decoder_settings_option,
@@ -40,7 +42,8 @@ def evaluate() -> None:
     """Measure alignments, models and baselines against what is true."""
 
 
-evaluate.add_command(retrieve)
+for _command in (retrieve, steps, fewshot):
+    evaluate.add_command(_command)
 
 
 @evaluate.command()
