@@ -71,11 +71,13 @@ class TempclrObjective(ClipObjective):
         options = self.options
         generator = None if self.training else torch.Generator().manual_seed(0)
         videos, clips = pick_evenly(apart, options.clips)
+        share = torch.tensor(len(videos) / len(apart), device=video.device)
+        if not len(videos):
+            return torch.zeros_like(share), share
         rows = videos[:, None] * apart.shape[1] + clips
         orders = other_orders(options.clips, options.negatives, generator)
         terms = sequence_contrast(text[rows], video[rows], orders, options.distance, options.gamma)
-        share = torch.tensor(len(videos) / len(apart), device=video.device)
-        return terms.sum() / max(len(videos), 1), share
+        return terms.mean(), share
 
 
 class NortonObjective(ClipObjective):
