@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vidalign.aligners.scorers.windowed_videoclip import VideoClipScorer
 from vidalign.evaluation.annotations import TruthRow
 from vidalign.evaluation.full_video import MEASURES, Score, video_distances
+from vidalign.evaluation.full_video_files import span_vectors, spans_of
 from vidalign.evaluation.ranks import ranks_of, retrieval_metrics
 from vidalign.store.features import read_features
+from vidalign.types import Sentence
 
 
 def paragraph_recalls(
@@ -23,13 +23,11 @@ def paragraph_recalls(
     """
     texts, clips = [], []
     for path, rows in videos:
-        seen = [row for row in rows if row.alignable]
-        values = read_features(path).features
-        spans = [(int(row.start), min(len(values), int(np.ceil(row.end)))) for row in seen]
-        kept = [n for n, (start, end) in enumerate(spans) if start < end]
-        if kept:
-            texts.append(scorer.embed_texts([seen[n].text for n in kept]))
-            clips.append(np.stack([scorer.embed_segment(values[slice(*spans[n])]) for n in kept]))
+        seen = [Sentence(row.text, row.start, row.end, 0, 0) for row in rows if row.alignable]
+        if seen:
+            features = read_features(path)
+            texts.append(scorer.embed_texts([sentence.text for sentence in seen]))
+            clips.append(span_vectors(scorer, features, spans_of(features, seen)))
     if len(texts) < 2:
         return {}
     score: Score = "dot" if scorer.score_name == "dot" else "cosine"
