@@ -115,9 +115,11 @@ def _of_task(path: Path, task: str) -> tuple[str, ...]:
 def _reading(aligner: Aligner, vectors: Path | None) -> Aligner:
     """The aligner, with the features of the steps; raises UsageError where it reads none, or lacks them."""
     from vidalign.aligners.registry import with_texts
-    from vidalign.aligners.spec import lacks_text_features
+    from vidalign.aligners.spec import lacks_text_features, reads_words, takes_text_features
     from vidalign.store.text_features import read_text_features
 
+    if vectors is not None and not takes_text_features(aligner.spec):
+        raise reads_words(aligner.card.name)
     if vectors is not None:
         return with_texts(aligner, read_text_features(vectors), str(vectors))
     if aligner.spec.text == "file":
