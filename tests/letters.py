@@ -27,7 +27,7 @@ def vectors(letters: str) -> NDArray[np.float32]:
 def seconds(letters: str, *, start: float = 0.0, length: float = 1.0) -> Features:
     """A clip a letter, `length` seconds each."""
     edges = start + length * np.arange(len(letters) + 1)
-    return Features(vectors(letters), np.stack([edges[:-1], edges[1:]], axis=1))
+    return Features(vectors(letters).reshape(-1, len(ALPHABET)), np.stack([edges[:-1], edges[1:]], axis=1))
 
 
 def write_seconds(path: Path, letters: str) -> Path:
