@@ -66,9 +66,11 @@ def test_videos_of_transcripts_and_back(cli: Run, measure: str) -> None:
 
 def test_evaluation_has_a_row_each(cli: Run) -> None:
     command = ("eval", "retrieve", "s", "--features", "f", "--resamples", "20")
-    code, out, err = cli(*command, "--json")
-    assert code == 1 and "no file for 1 of the videos of s: three" in err
-    Path("f", "three.h5").unlink()
+    write_vtt(Path("s", "four.vtt"), "cut")
+    code, out, err = cli(*command, "--background", "kept", "--json")
+    assert code == 1 and "no file for 1 of the videos of s: four" in err
+    assert json.loads(out.splitlines()[0])["missing"] == ["four"]
+    Path("s", "four.vtt").unlink()
     code, out, err = cli(*command, *QUIET)
     assert (code, err) == (0, "")
     rows = lines(out)

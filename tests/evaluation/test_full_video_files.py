@@ -96,12 +96,14 @@ def test_bad_videos_are_named_and_do_not_stop_the_others(folder: Path) -> None:
     write_seconds(folder / "features" / "three.h5", "abc")
     write_seconds(folder / "features" / "four.h5", "abc")
     (folder / "subtitles" / "four.vtt").write_text("nothing")
+    for name in ("sub/gone.en", "one.de", "gone.en"):
+        write_vtt(folder / "subtitles" / f"{name}.vtt", "a")
     files = features_files(folder / "features")
     paragraphs = read_paragraphs(folder / "subtitles", files)
-    assert paragraphs.missing == ("three",) and list(paragraphs.failed) == ["four"]
+    assert paragraphs.missing == ("gone.en", "sub/gone.en") and list(paragraphs.failed) == ["four"]
     gallery = encode(letters_aligner(), paragraphs, files, background=False, paired=True)
     assert gallery.videos == ("one",)
-    assert gallery.missing == ("three",) and set(gallery.failed) == {"four", "two"}
+    assert gallery.missing == paragraphs.missing and set(gallery.failed) == {"four", "two"}
     assert "two: a sentence begins at 70 s, the features end at 60 s" in str(gallery.failed["two"])
 
 

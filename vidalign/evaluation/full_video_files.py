@@ -22,7 +22,7 @@ from vidalign.evaluation.segments import read_segments
 from vidalign.store.features import read_features
 from vidalign.text.sentences import make_transcript
 from vidalign.text.subtitles import read_subtitles
-from vidalign.text.subtitles.beside import SubtitleFolder
+from vidalign.text.subtitles.beside import TIMED, SubtitleFolder
 from vidalign.types import Features, Sentence
 
 WINDOW = 16.0
@@ -33,7 +33,7 @@ Progress = Callable[[int, str], None]
 
 
 class Paragraphs(NamedTuple):
-    """The sentences of each video by its name, and the videos whose transcripts are missing or bad."""
+    """The sentences of each video by its name, transcripts without features, and those that are bad."""
 
     found: Mapping[str, Paragraph]
     missing: tuple[str, ...]
@@ -194,23 +194,34 @@ def _from_folder(folder: Path, files: NamedFiles) -> Paragraphs:
     """The transcripts of the videos that have features."""
     subtitles = SubtitleFolder(folder)
     found: dict[str, Paragraph] = {}
-    missing: list[str] = []
     failed: dict[str, VidalignError] = {}
     for name in files.whole:
         try:
             path = subtitles.find(f"{name}.mp4")
-            if path is None:
-                missing.append(name)
-            else:
+            if path is not None:
                 found[name] = _sentences(path, name)
         except SubtitleError as error:
             failed[name] = error
     if not found:
-        raise next(
-            iter(failed.values()),
-            DataError(f"no video with features has a transcript in {folder}", hint=_NAMES),
+        nothing = DataError(f"no video with features has a transcript in {folder}", hint=_NAMES)
+        raise next(iter(failed.values()), nothing)
+    return Paragraphs(found, _without_features(folder, files), failed)
+
+
+def _without_features(folder: Path, files: NamedFiles) -> tuple[str, ...]:
+    """Names of the subtitle files that belong to no features; they may end in a language."""
+    names = [
+        path.relative_to(folder).with_suffix("").as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in TIMED
+    ]
+    return tuple(
+        name
+        for name in names
+        if not any(
+            name[:end] in files.whole for end in range(len(name) + 1) if name[end : end + 1] in ("", ".")
         )
-    return Paragraphs(found, tuple(missing), failed)
+    )
 
 
 def _sentences(path: Path, video: str) -> Paragraph:

@@ -43,20 +43,29 @@ def locate(
     features: Features, steps: Sequence[str], aligner: Aligner, decoder: Decoder | str = ORDERED
 ) -> Located:
     """The place of each step of a list in a video; raises DataError where they do not fit each other."""
+    return place(evidence_of(features, steps, aligner), steps, decoder)
+
+
+def evidence_of(features: Features, steps: Sequence[str], aligner: Aligner) -> Evidence:
+    """The similarity of each step with each clip; raises DataError where they do not fit the aligner."""
     check_features(features, aligner)
     if not steps:
         raise DataError("there is no step to look for", hint="give one a line")
-    decoder = get_decoder(decoder) if isinstance(decoder, str) else decoder
     sentences = [Sentence(text, None, None, k, k) for k, text in enumerate(steps)]
     scores = aligner.scorer.score(features, sentences, Windowing())
     said = (None, aligner.scorer.score_name, aligner.spec.temperature)
-    found = decoder(Evidence(scores.similarity, features.times, *said))
+    return Evidence(scores.similarity, features.times, *said)
+
+
+def place(evidence: Evidence, steps: Sequence[str], decoder: Decoder | str = ORDERED) -> Located:
+    """Where a decoder has each step; raises DataError where they cannot be placed so."""
+    found = (get_decoder(decoder) if isinstance(decoder, str) else decoder)(evidence)
     at = np.maximum(found.clips, 0)
-    best = scores.similarity[np.arange(len(steps)), at].astype(np.float64)
+    best = evidence.similarity[np.arange(len(steps)), at].astype(np.float64)
     return Located(
         steps=tuple(steps),
         segments=found.segments,
-        seconds=np.where(found.kept, features.times[at].mean(axis=1), np.nan),
+        seconds=np.where(found.kept, evidence.times[at].mean(axis=1), np.nan),
         scores=np.where(found.kept, best, np.nan),
     )
 

@@ -20,7 +20,7 @@ from vidalign.evaluation.crosstask import (
     steps_found,
 )
 from vidalign.evaluation.files import NamedFiles
-from vidalign.evaluation.steps import locate
+from vidalign.evaluation.steps import evidence_of, place
 from vidalign.store.features import read_features
 
 Annotated = Mapping[tuple[str, str], Path]
@@ -80,8 +80,8 @@ def locate_all(
                 missing.append(video)
                 continue
             features, shown = read_features(path), read_annotation(annotation, len(steps))
-            end = float(features.times.max(initial=0.0))
-            found = [steps_found(locate(features, steps, aligner, name), shown, end) for name in decoders]
+            evidence, end = evidence_of(features, steps, aligner), float(features.times.max())
+            found = [steps_found(place(evidence, steps, name), shown, end) for name in decoders]
         except UsageError:
             raise
         except VidalignError as error:
