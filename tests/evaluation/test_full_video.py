@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from vidalign.aligners.decoders.dtw import dtw, dtw_padded
-from vidalign.aligners.decoders.otam import otam_both
+from vidalign.aligners.decoders.otam import otam, otam_both
 from vidalign.errors import DataError
 from vidalign.evaluation.full_video import (
     MEASURES,
     Measure,
+    Scale,
     full_video_metrics,
     nearest_windows,
     sequence_distances,
@@ -39,19 +40,34 @@ def test_only_the_order_tells_these_videos_apart() -> None:
         assert found["recall_1"].value == recall
 
 
+@pytest.mark.parametrize("scale", ["product", "sum"])
 @pytest.mark.parametrize("measure", ["dtw", "otam"])
 @pytest.mark.parametrize("score", ["cosine", "dot"])
-def test_batches_equal_the_decoders_pair_by_pair(measure: Measure, score: str) -> None:
+def test_batches_equal_the_decoders_pair_by_pair(measure: Measure, score: str, scale: Scale) -> None:
     paragraphs, videos = sequences(0, (3, 1, 6)), sequences(1, (4, 9, 1, 2))
-    found = video_distances(paragraphs, videos, measure, score=score)  # type: ignore[arg-type]
+    found = video_distances(paragraphs, videos, measure, score=score, scale=scale)  # type: ignore[arg-type]
     for i, text in enumerate(paragraphs):
         for j, video in enumerate(videos):
             ours, theirs = text, video
             if score == "cosine":
                 ours, theirs = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (text, video))
             cost = 1 - ours @ theirs.T
-            plain = dtw(cost) if measure == "dtw" else otam_both(cost)
-            assert found[i, j] == pytest.approx(plain / cost.size)
+            rows, columns = cost.shape
+            if scale == "product":
+                plain = (dtw(cost) if measure == "dtw" else otam_both(cost)) / (rows * columns)
+            elif measure == "dtw":
+                plain = dtw(cost) / (rows + columns)
+            else:
+                plain = otam(cost) / columns + otam(cost.T) / rows
+            assert found[i, j] == pytest.approx(plain)
+
+
+def test_by_the_product_of_lengths_a_long_video_wins_that_is_not_the_right_one() -> None:
+    right, longer = np.full((2, 2), 0.3), np.full((2, 8), 0.4)
+    # OTAM pays for every clip one way and for every sentence the other.
+    by_product = sequence_distances([right, longer], "otam", "product")
+    np.testing.assert_allclose(by_product, [(0.6 + 0.6) / 4, (3.2 + 0.8) / 16])
+    np.testing.assert_allclose(sequence_distances([right, longer], "otam", "sum"), [0.6, 0.8])
 
 
 def test_caption_average_is_the_mean_of_each_captions_best_clip() -> None:

@@ -10,13 +10,13 @@ import click
 
 from vidalign.cli.eval_common import FOLDER, noting, resamples_option, seed_option, tell_left_out
 from vidalign.cli.options import device_option, json_option, talk_options
-from vidalign.cli.retrieve import reference_option, score_option, subset_option
+from vidalign.cli.retrieve import reference_option, scale_option, score_option, subset_option
 
 if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
     from vidalign.cli.output import Talk
     from vidalign.evaluation.bootstrap import Estimate
-    from vidalign.evaluation.full_video import Distances, Measure, Score
+    from vidalign.evaluation.full_video import Distances, Measure, Scale, Score
     from vidalign.evaluation.full_video_files import Comparison, Gallery
     from vidalign.evaluation.ranks import RankRule
 
@@ -51,6 +51,7 @@ BACKGROUNDS = {"removed": (False,), "kept": (True,), "both": (False, True)}
     help="A video is the stretches of its own sentences (removed), or windows of 16 s (kept).",
 )
 @score_option
+@scale_option("product")
 @reference_option
 @subset_option
 @click.option(
@@ -73,6 +74,7 @@ def retrieve(
     measures: tuple[Measure, ...],
     background: str,
     score: Score | None,
+    scale: Scale,
     reference: bool,
     subset: str | None,
     ranks: RankRule,
@@ -107,7 +109,7 @@ def retrieve(
                 )
             complete &= tell_left_out(name, gallery.missing, gallery.failed, transcripts, talk)
             for measure in measures or MEASURES:
-                how = Comparison(measure, kept, score, reference)
+                how = Comparison(measure, kept, score, scale, reference)
                 for told, distances in _directions(how, gallery, aligner):
                     found = full_video_metrics(distances, ranks, resamples=resamples, seed=seed)
                     rows.append((name, told, found, gallery))
@@ -125,6 +127,7 @@ def _directions(
         "background": "kept" if how.background else "removed",
         "measure": how.measure,
         "score": how.score_of(aligner),
+        "scale": "product" if how.reference else how.scale,
         "reference": how.reference,
     }
     yield {**told, "direction": "paragraph to video"}, distances

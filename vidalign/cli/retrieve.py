@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vidalign.cli.eval_common import noting
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.options import Command, device_option, json_option, talk_options
 from vidalign.cli.results import show
 
 if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
     from vidalign.cli.output import Talk
     from vidalign.evaluation.files import NamedFiles
-    from vidalign.evaluation.full_video import Measure, Score
+    from vidalign.evaluation.full_video import Measure, Scale, Score
     from vidalign.evaluation.full_video_files import Comparison, Paragraphs
 
 score_option = click.option(
@@ -24,8 +25,21 @@ score_option = click.option(
     help="How vectors are compared; by default as the model does, in sequences by cosine.",
 )
 reference_option = click.option(
-    "--reference", is_flag=True, help="As the published code computes it, with its padding and signs."
+    "--reference", is_flag=True, help="As the published code computes it: its scale, padding and signs."
 )
+
+
+def scale_option(default: str) -> Callable[[Command], Command]:
+    """`--scale`, with the default that fits the command."""
+    return click.option(
+        "--scale",
+        type=click.Choice(["product", "sum"]),
+        default=default,
+        show_default=True,
+        help="Warping is divided by the product of the lengths, as published, or by the steps that it takes.",
+    )
+
+
 subset_option = click.option(
     "--subset", metavar="NAME", help="Where TRANSCRIPTS is YouCook2's JSON: only these videos."
 )
@@ -56,6 +70,7 @@ subset_option = click.option(
 )
 @click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
 @score_option
+@scale_option("sum")
 @reference_option
 @subset_option
 @device_option
@@ -72,6 +87,7 @@ def retrieve(
     model: str | None,
     scorer: str | None,
     score: Score | None,
+    scale: Scale,
     reference: bool,
     subset: str | None,
     device: str,
@@ -105,7 +121,7 @@ def retrieve(
     else:
         from vidalign.evaluation.full_video_files import Comparison, read_paragraphs
 
-        how = Comparison(measure, background == "kept", score, reference)
+        how = Comparison(measure, background == "kept", score, scale, reference)
         paragraphs = read_paragraphs(transcripts, files, subset)
         complete = _videos(aligner, paragraphs, files, how, top, talk, back=back, as_json=as_json)
     if not complete:

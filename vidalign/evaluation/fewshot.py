@@ -94,7 +94,7 @@ def accuracy(
             for question in episode.questions.ravel().tolist()
             for example in episode.examples.ravel().tolist()
         ]
-        distances = sequence_distances(matrices, measure).reshape(-1, ways, shots).mean(axis=2)
+        distances = sequence_distances(matrices, measure, "sum").reshape(-1, ways, shots).mean(axis=2)
         right = np.repeat(np.arange(ways), episode.questions.shape[1])
         nearest = np.isclose(distances, distances.min(axis=1, keepdims=True), rtol=0, atol=1e-12)
         yield float((nearest[np.arange(len(right)), right] / nearest.sum(axis=1)).mean())

@@ -16,7 +16,7 @@ from torch import Tensor
 from vidalign.aligners.decoders.dtw import dtw, padded_as_in_reference
 from vidalign.aligners.decoders.otam import otam_both
 from vidalign.aligners.decoders.soft.dtw import soft_dtw
-from vidalign.aligners.decoders.soft.otam import soft_otam_both
+from vidalign.aligners.decoders.soft.otam import soft_otam
 from vidalign.errors import DataError
 from vidalign.evaluation.bootstrap import Estimate, estimate
 from vidalign.evaluation.ranks import RankRule, ranks_of, retrieval_metrics
@@ -24,6 +24,11 @@ from vidalign.evaluation.ranks import RankRule, ranks_of, retrieval_metrics
 Measure = Literal["average", "dtw", "otam"]
 MEASURES: tuple[Measure, ...] = ("average", "dtw", "otam")
 Score = Literal["cosine", "dot"]
+Scale = Literal["product", "sum"]
+"""What a warped distance is divided by, K and T being the lengths: K * T, as published, or the steps taken.
+
+By their product, OTAM's distance (T steps one way, K the other) favours long videos.
+"""
 
 Vectors = NDArray[np.floating]
 Distances = NDArray[np.float64]
@@ -41,15 +46,16 @@ def video_distances(
     *,
     score: Score = "cosine",
     background: bool = False,
+    scale: Scale = "product",
     reference: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Distances:
     """Distances (P, V) of each paragraph to each video; raises DataError where vectors do not fit.
 
     A caption and a clip are 1 - cosine (or dot product) apart. average: each caption to its nearest clip,
-    in the mean; dtw and otam (both ways): warping, over the product of their numbers. With `background`,
-    videos are windows, of which each paragraph is given its best (see `nearest_windows`). `reference` warps
-    padded matrices, with the wrong sign in OTAM, as TempCLR's code does.
+    in the mean; dtw and otam (both ways): warping, by `scale`. With `background`, videos are windows, and
+    each paragraph gets the best of them (see `nearest_windows`). `reference` warps padded matrices, with
+    the wrong sign in OTAM, as TempCLR's code does.
     """
     ours, theirs = _checked(paragraphs, "a paragraph", score), _checked(videos, "a video", score)
     if ours and theirs and ours[0].shape[1] != theirs[0].shape[1]:
@@ -68,22 +74,22 @@ def video_distances(
         if reference and measure != "average":
             found[number] = [_as_in_reference(matrix, rows, columns, measure) for matrix in matrices]
         else:
-            found[number] = sequence_distances(matrices, measure)
+            found[number] = sequence_distances(matrices, measure, scale)
     return found
 
 
-def sequence_distances(matrices: Sequence[Distances], measure: Measure) -> Distances:
+def sequence_distances(
+    matrices: Sequence[Distances], measure: Measure, scale: Scale = "product"
+) -> Distances:
     """Distances (N,) of N pairs of sequences from the distances (K, T) between their members."""
     if measure == "average":
         return np.array([matrix.min(axis=1).mean() for matrix in matrices])
-    warped = soft_dtw if measure == "dtw" else soft_otam_both
-    found = np.empty(len(matrices))
-    for first in range(0, len(matrices), _BATCH):
-        group = matrices[first : first + _BATCH]
-        costs, no_row, no_column = _padded(group)
-        with torch.inference_mode():
-            found[first : first + _BATCH] = warped(costs, no_row, no_column, gamma=0.0).numpy()
-    return found / [matrix.size for matrix in matrices]
+    rows, columns = (np.array([matrix.shape[axis] for matrix in matrices]) for axis in (0, 1))
+    steps = rows * columns if scale == "product" else rows + columns
+    if measure == "dtw":
+        return np.asarray(_warped(soft_dtw, matrices) / steps)
+    forth, back = _warped(soft_otam, matrices), _warped(soft_otam, [matrix.T for matrix in matrices])
+    return np.asarray((forth + back) / steps if scale == "product" else forth / columns + back / rows)
 
 
 def nearest_windows(matrix: Distances) -> NDArray[np.intp]:
@@ -105,6 +111,15 @@ def full_video_metrics(
     )
 
 
+def _warped(warp: Callable[..., Tensor], matrices: Sequence[Distances]) -> Distances:
+    found = np.empty(len(matrices))
+    for first in range(0, len(matrices), _BATCH):
+        costs, no_row, no_column = _padded(matrices[first : first + _BATCH])
+        with torch.inference_mode():
+            found[first : first + _BATCH] = warp(costs, no_row, no_column, gamma=0.0).numpy()
+    return found
+
+
 def _as_in_reference(matrix: Distances, rows: int, columns: int, measure: Measure) -> float:
     padded = padded_as_in_reference(matrix / matrix.size, rows, columns)
     return dtw(padded) if measure == "dtw" else otam_both(padded, reference=True)
@@ -116,7 +131,7 @@ def _padded(matrices: Sequence[Distances]) -> tuple[Tensor, Tensor, Tensor]:
     height, width = int(rows.max()), int(columns.max())
     costs = torch.zeros(len(matrices), height, width, dtype=torch.float64)
     for cost, matrix in zip(costs, matrices, strict=True):
-        cost[: matrix.shape[0], : matrix.shape[1]] = torch.from_numpy(matrix)
+        cost[: matrix.shape[0], : matrix.shape[1]] = torch.from_numpy(np.ascontiguousarray(matrix))
     return costs, torch.arange(height) >= rows[:, None], torch.arange(width) >= columns[:, None]
 
 

@@ -15,7 +15,7 @@ from vidalign.aligners.registry import Aligner
 from vidalign.aligners.scores import Embedder, SegmentEmbedder, sentence_times
 from vidalign.errors import DataError, SubtitleError, UsageError, VidalignError
 from vidalign.evaluation.files import NamedFiles
-from vidalign.evaluation.full_video import Distances, Measure, Score, video_distances
+from vidalign.evaluation.full_video import Distances, Measure, Scale, Score, video_distances
 from vidalign.evaluation.retrieval import embedder_of
 from vidalign.evaluation.search import Vectors, clip_vectors, every_file
 from vidalign.evaluation.segments import read_segments
@@ -63,6 +63,7 @@ class Comparison:
     measure: Measure = "dtw"
     background: bool = False
     score: Score | None = None
+    scale: Scale = "product"
     reference: bool = False
 
     def distances(self, gallery: Gallery, aligner: Aligner) -> Distances:
@@ -73,6 +74,7 @@ class Comparison:
             self.measure,
             score=self.score_of(aligner),
             background=self.background,
+            scale=self.scale,
             reference=self.reference,
         )
 
