@@ -51,7 +51,7 @@ BACKGROUNDS = {"removed": (False,), "kept": (True,), "both": (False, True)}
     help="A video is the stretches of its own sentences (removed), or windows of 16 s (kept).",
 )
 @score_option
-@scale_option("product")
+@scale_option
 @reference_option
 @subset_option
 @click.option(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vidalign.cli.eval_common import noting
-from vidalign.cli.options import Command, device_option, json_option, talk_options
+from vidalign.cli.options import device_option, json_option, talk_options
 from vidalign.cli.results import show
 
 if TYPE_CHECKING:
@@ -27,19 +26,13 @@ score_option = click.option(
 reference_option = click.option(
     "--reference", is_flag=True, help="As the published code computes it: its scale, padding and signs."
 )
-
-
-def scale_option(default: str) -> Callable[[Command], Command]:
-    """`--scale`, with the default that fits the command."""
-    return click.option(
-        "--scale",
-        type=click.Choice(["product", "sum"]),
-        default=default,
-        show_default=True,
-        help="Warping is divided by the product of the lengths, as published, or by the steps that it takes.",
-    )
-
-
+scale_option = click.option(
+    "--scale",
+    type=click.Choice(["product", "sum"]),
+    default="product",
+    show_default=True,
+    help="Warped distances are divided by the product of the lengths, as published, or by their sum.",
+)
 subset_option = click.option(
     "--subset", metavar="NAME", help="Where TRANSCRIPTS is YouCook2's JSON: only these videos."
 )
@@ -70,7 +63,7 @@ subset_option = click.option(
 )
 @click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
 @score_option
-@scale_option("sum")
+@scale_option
 @reference_option
 @subset_option
 @device_option

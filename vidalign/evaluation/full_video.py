@@ -16,7 +16,7 @@ from torch import Tensor
 from vidalign.aligners.decoders.dtw import dtw, padded_as_in_reference
 from vidalign.aligners.decoders.otam import otam_both
 from vidalign.aligners.decoders.soft.dtw import soft_dtw
-from vidalign.aligners.decoders.soft.otam import soft_otam
+from vidalign.aligners.decoders.soft.otam import soft_otam_both
 from vidalign.errors import DataError
 from vidalign.evaluation.bootstrap import Estimate, estimate
 from vidalign.evaluation.ranks import RankRule, ranks_of, retrieval_metrics
@@ -25,9 +25,9 @@ Measure = Literal["average", "dtw", "otam"]
 MEASURES: tuple[Measure, ...] = ("average", "dtw", "otam")
 Score = Literal["cosine", "dot"]
 Scale = Literal["product", "sum"]
-"""What a warped distance is divided by, K and T being the lengths: K * T, as published, or the steps taken.
+"""What a warped distance is divided by, of K captions and T clips: K * T, as published, or K + T.
 
-By their product, OTAM's distance (T steps one way, K the other) favours long videos.
+Where T varies much, as without background, the product makes OTAM favour long videos.
 """
 
 Vectors = NDArray[np.floating]
@@ -85,11 +85,8 @@ def sequence_distances(
     if measure == "average":
         return np.array([matrix.min(axis=1).mean() for matrix in matrices])
     rows, columns = (np.array([matrix.shape[axis] for matrix in matrices]) for axis in (0, 1))
-    steps = rows * columns if scale == "product" else rows + columns
-    if measure == "dtw":
-        return np.asarray(_warped(soft_dtw, matrices) / steps)
-    forth, back = _warped(soft_otam, matrices), _warped(soft_otam, [matrix.T for matrix in matrices])
-    return np.asarray((forth + back) / steps if scale == "product" else forth / columns + back / rows)
+    distances = _warped(soft_dtw if measure == "dtw" else soft_otam_both, matrices)
+    return np.asarray(distances / (rows * columns if scale == "product" else rows + columns))
 
 
 def nearest_windows(matrix: Distances) -> NDArray[np.intp]:
@@ -131,7 +128,7 @@ def _padded(matrices: Sequence[Distances]) -> tuple[Tensor, Tensor, Tensor]:
     height, width = int(rows.max()), int(columns.max())
     costs = torch.zeros(len(matrices), height, width, dtype=torch.float64)
     for cost, matrix in zip(costs, matrices, strict=True):
-        cost[: matrix.shape[0], : matrix.shape[1]] = torch.from_numpy(np.ascontiguousarray(matrix))
+        cost[: matrix.shape[0], : matrix.shape[1]] = torch.from_numpy(matrix)
     return costs, torch.arange(height) >= rows[:, None], torch.arange(width) >= columns[:, None]
 
 
