@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import yaml
 
 from benchmarks.rows import key_of, run_table, synth, train, vidalign
 from benchmarks.tan_table.draw import draw_table
-from benchmarks.tan_table.methods import METHODS, Method
+from benchmarks.tan_table.methods import METHODS, Method, Nsva
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ class Row:
             "method": asdict(self.method) | {"name": "", "control": ""},
             "level": self.level,
             "seed": self.seed,
-            "config": yaml.safe_load((HERE / "tan.yaml").read_text("utf-8")),
+            "config": yaml.safe_load((HERE / self.method.config).read_text("utf-8")),
             "worlds": [TEST_SEED, TEST_VIDEOS, TRAIN_SEED, TRAIN_VIDEOS],
             "backbone": file_sha256("mini", "backbone"),
         }
@@ -96,20 +96,34 @@ def _train(row: Row, work: Path) -> Path | None:
     changes: list[Mapping[str, Any]] = []
     for stage in row.method.stages:
         changes.append(stage)
-        shared = Row(Method("", stages=tuple(changes)), row.level, row.seed)
+        method = replace(row.method, name="", control="", stages=tuple(changes), evaluation=())
+        shared = Row(method, row.level, row.seed)
         folder = work / "runs" / shared.key()
         settings: dict[str, Any] = dict(stage)
         settings |= {"seed": row.seed, "data.training": _training_world(row, work)}
         if model is not None:
             settings |= {"init_from": str(model), "warm_start": None, "network": None, "small_residual": 1.0}
-        model = train(HERE / "tan.yaml", folder, settings)
+        model = train(HERE / row.method.config, folder, settings)
     return model
 
 
 def _training_world(row: Row, work: Path) -> dict[str, str]:
     world = ("--videos", str(TRAIN_VIDEOS), "--seed", str(TRAIN_SEED + row.seed), "--level", row.level)
     folder = synth(work / f"train-{row.level}-{row.seed}", "--features-only", *world)
-    return {"features": str(folder / "features"), "subtitles": str(folder / "subtitles")}
+    features, subtitles = folder / "features", folder / "subtitles"
+    if isinstance(row.method, Nsva) and row.method.aligned:
+        return {"features": str(features), "alignments": str(_aligned(folder, row.method.aligned))}
+    return {"features": str(features), "subtitles": str(subtitles)}
+
+
+def _aligned(world: Path, options: Sequence[str]) -> Path:
+    """Alignments of all training videos."""
+    folder, table = world / "aligned", world / "pairs.csv"
+    names = sorted(path.stem for path in (world / "features").glob("*.h5"))
+    lines = [f"{name}.mp4,subtitles/{name}.vtt,features/{name}.h5" for name in names]
+    table.write_text("\n".join(["video,subtitles,features", *lines]) + "\n", "utf-8")
+    vidalign("align", "--pairs", str(table), "--root", str(world), *options, "-o", str(folder), "-q")
+    return folder
 
 
 if __name__ == "__main__":
