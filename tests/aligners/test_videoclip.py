@@ -108,3 +108,14 @@ def test_what_makes_no_network_is_told(change: dict[str, int], told: str) -> Non
 def test_more_clips_than_it_sees_are_refused(small: VideoCLIP) -> None:
     with pytest.raises(ValueError, match="7 clips; this network sees 1 to 6"):
         small.embed_clips(torch.zeros(1, 7, 8), torch.ones(1, 7, dtype=torch.bool))
+
+
+def test_tokens_are_dropped_in_training_alone() -> None:
+    torch.manual_seed(0)
+    model = VideoCLIP(**SMALL, dropout=0.5)
+    video, mask = torch.randn(1, 4, 8), torch.ones(1, 4, dtype=torch.bool)
+    ids, words = torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.bool)
+    for trained in (model.train(), model.eval()):
+        one, other = (trained(video, mask, ids, words) for _ in range(2))
+        for name in ("pooled_video", "pooled_text"):
+            assert torch.equal(one[name], other[name]) != trained.training

@@ -15,6 +15,7 @@ from tests.tiny import Run, made_features, write_vtt
 from vidalign.aligners.decoders import DECODERS
 from vidalign.store.alignments import read_alignment
 from vidalign.store.features import write_features
+from vidalign.types import Features
 
 TEXTS = ("stir the egg", "put water", "whisk the red bowl")
 CALL = ("align", "clip.mp4", "words.vtt", "--features", "f.h5")
@@ -121,6 +122,37 @@ def test_inputs_without_an_order(
     [line] = [line for line in err.splitlines() if "error" in line]
     assert message in line
     assert json.loads(out)["error"] == "DataError"
+
+
+BAD = {
+    "empty transcript": (lambda: Path("words.vtt").write_text("WEBVTT\n"), "no cues were found"),
+    "nothing said": (
+        lambda: Path("words.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\n \n"),
+        "none of its 1 cues holds text",
+    ),
+    "no clip": (lambda: write_features(Path("f.h5"), made_features(0)), "shape (0, 256)"),
+    "one clip": (lambda: write_features(Path("f.h5"), made_features(1)), "the features have 1 clip"),
+    "NaN": (lambda: write_features(Path("f.h5"), _with_nan()), "the features hold NaN or infinity"),
+    "width": (lambda: write_features(Path("f.h5"), made_features(12, 5)), "the features are 5 wide"),
+    "of a whole": (lambda: write_features(Path("f.h5"), made_features(1, pooling="avg")), "as a whole"),
+}
+
+
+def _with_nan() -> Features:
+    features = made_features(12)
+    features.features[4, 4] = np.nan
+    return features
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_told_in_one_line(case: str, tiny: Path, cli: Run) -> None:
+    spoil, message = BAD[case]
+    spoil()
+    code, out, err = cli(*CALL, "--decoder", "drop-dtw", "-o", "x.h5")
+    assert (code, out) == (1, "")
+    [line] = [line for line in err.splitlines() if "error" in line]
+    assert message in line
+    assert not Path("x.h5").exists()
 
 
 def test_subtitles_of_another_video(tiny: Path, cli: Run) -> None:

@@ -96,6 +96,26 @@ def test_the_protocol_and_its_options_reach_the_model(cli: Run, world: Path) -> 
     assert found["--encoders", "dual"]["calibration_error"]["value"] is None
 
 
+def test_a_decoder_in_place_of_the_peak(cli: Run, world: Path) -> None:
+    base = ("eval", "align", world / "truth.json", "--model", "mini", "--features", world / "features")
+    prior = ("--decoder", "viterbi", "--decoder-option", "prior=5", "--decoder-option", "skip=100")
+    found = {}
+    for options in ((), ("--decoder", "dtw"), (*prior, "--subtitles", world / "subtitles")):
+        code, out, err = cli(*base, "--json", "--resamples", "0", "--windowing", "global", *options)
+        assert code == 0, err
+        row = json.loads(out)
+        found[row["decoder"]] = row
+    assert list(found) == ["peak", "dtw", "viterbi:skip=100,prior=5"]
+    assert found["viterbi:skip=100,prior=5"]["recall"]["value"] == 1.0  # what is spoken is seen then
+    assert found["peak"]["recall"]["value"] < 1.0
+    code, out, _ = cli(*base, "--decoder", "dtw", "--resamples", "0")
+    assert code == 0 and "dtw" in out and "labels %" in out
+    code, out, err = cli(*base, *prior)
+    assert (code, out) == (2, "") and "asks when sentences are spoken; add --subtitles" in err
+    code, out, err = cli(*base, "--decoder-option", "prior=5")
+    assert (code, out) == (2, "") and "--decoder-option goes with --decoder" in err
+
+
 def test_a_model_folder_beside_a_card(cli: Run, world: Path) -> None:
     source = FeatureSource(backbone_folder(world / "s3d"), get_recipe("mini-8fps"), copied=True)
     aligner_folder(world / "tan", source)

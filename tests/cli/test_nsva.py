@@ -78,6 +78,22 @@ def test_vectors_made_elsewhere_align(cli: Run, models: Path, inputs: Path) -> N
     np.testing.assert_array_equal(same.similarity, made.similarity)
 
 
+def test_steps_are_found_by_their_vectors(cli: Run, models: Path, inputs: Path) -> None:
+    texts = import_texts(cli, inputs)
+    (inputs / "steps.txt").write_text("\n".join(TEXTS))
+    line = ("steps", "--features", inputs / "f" / "a.h5", inputs / "steps.txt", "--model", models / "any")
+    code, out, err = cli(*line, "--text-features", texts, "--json")
+    assert (code, err) == (0, "")
+    assert [json.loads(row)["step"] for row in out.splitlines()] == list(TEXTS)
+    code, _, err = cli(*line)
+    assert code == 2 and "own-nsva reads sentence features, not words" in err
+    (inputs / "steps.txt").write_text("\n".join(TEXTS[:2]))
+    code, _, err = cli(*line, "--text-features", texts)
+    assert code == 1 and len(err.splitlines()) == 1
+    code, _, err = cli("retrieve", inputs / "f", "--text", "cut", "--model", models / "any")
+    assert code == 2 and "own-nsva has no vectors of clips and texts to compare" in err
+
+
 def test_a_table_of_pairs_names_them(cli: Run, models: Path, inputs: Path) -> None:
     import_texts(cli, inputs)
     (inputs / "pairs.csv").write_text("video,subtitles,features,text_features\na.mp4,a.vtt,f/a.h5,t/a.h5\n")

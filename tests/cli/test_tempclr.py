@@ -65,6 +65,29 @@ def test_evaluations_take_it(cli: Run, model: Path, tmp_path: Path) -> None:
     assert [json.loads(text)["segments"] for text in out.splitlines()] == [3, 3, 3]
 
 
+def test_retrieval_and_steps_take_it(cli: Run, model: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        write_features(
+            tmp_path / "f" / f"{name}.h5", made_features(20, 16, seed=ord(name), backbone=None, recipe=None)
+        )
+        write_vtt(tmp_path / "s" / f"{name}.vtt", *TEXTS, step=6.0)
+    (tmp_path / "steps.txt").write_text("\n".join(TEXTS))
+    line = ("--model", model, "--json", "-q")
+    code, out, err = cli("retrieve", tmp_path / "f", "--text", "cut", "--top", "3", *line)
+    assert code == 0 and len(out.splitlines()) == 3, err
+    for reference in ((), ("--reference",)):
+        code, out, err = cli(
+            *("eval", "retrieve", tmp_path / "s", "--features", tmp_path / "f", "--resamples", "0"),
+            *(*line, *reference),
+        )
+        assert code == 0, err
+        by_measure = {row["measure"]: row["score"] for row in map(json.loads, out.splitlines())}
+        in_order = "dot" if reference else "cosine"
+        assert by_measure == {"average": "dot", "dtw": in_order, "otam": in_order}
+    code, out, err = cli("steps", "--features", tmp_path / "f" / "a.h5", tmp_path / "steps.txt", *line)
+    assert code == 0 and [json.loads(row)["step"] for row in out.splitlines()] == list(TEXTS), err
+
+
 def test_what_is_wrong_is_one_line(cli: Run, model: Path, tmp_path: Path) -> None:
     words = write_vtt(tmp_path / "a.vtt", *TEXTS)
     write_features(tmp_path / "wide.h5", made_features(5, 20, backbone=None, recipe=None))

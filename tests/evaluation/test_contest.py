@@ -68,6 +68,20 @@ def test_an_alignment_s_numbers_by_hand(tmp_path: Path) -> None:
     assert found["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.7) / 3, abs=1e-6)
 
 
+@pytest.mark.parametrize(("decoder", "recall"), [("peak", 0.5), ("dtw", 1.0)])
+def test_an_alignment_is_judged_by_its_own_decoder(decoder: str, recall: float, tmp_path: Path) -> None:
+    rows = np.zeros((3, 10), dtype=np.float32)
+    rows[range(3), [2, 5, 7]] = 0.9
+    rows[0, 9] = 1.0  # after the other two
+    write_alignment(tmp_path / "a.align.h5", replace(made_alignment(decoder=decoder), similarity=rows))
+    judged = run_alignments(tmp_path, {"a": ROWS}).judged
+    assert judged is not None
+    found = measure(judged)
+    assert found["recall"] == recall
+    assert judged.aligned.tolist() == [True, True, False]
+    assert found["label_accuracy"] == pytest.approx(1 / 3) and found["label_f1"] == 0.5
+
+
 def test_exact_intervals_are_not_widened(tmp_path: Path) -> None:
     write_alignment(tmp_path / "a.align.h5", made_alignment())
     contender = contest.of_alignments("ours", alignment_files(tmp_path), PROTOCOLS["nsva"])

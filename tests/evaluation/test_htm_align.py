@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.tiny import made_features, with_head
+from vidalign.aligners.decoders.evidence import Evidence
 from vidalign.aligners.registry import Aligner, load_aligner
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.windowing import Stitcher, Window, Windowing
@@ -87,6 +88,10 @@ class ClosedForm:
         return dual.numpy(), joint.numpy()
 
 
+def evidence_of(scores: Scores, features: Features) -> Evidence:
+    return Evidence(scores.similarity, features.times)
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize("which", ["head", "nohead"])
 def test_the_reference_s_recall_auc_and_scores(case: dict[str, Any], which: str, tmp_path: Path) -> None:
@@ -97,7 +102,7 @@ def test_the_reference_s_recall_auc_and_scores(case: dict[str, Any], which: str,
         features = made_features(seconds, 6)
         scorer = ClosedForm(video, seconds, head=which == "head")
         scores = score_rows(scorer, features, rows, Setup())
-        judged.append(judge_rows(read_scores(scores, features.times), rows, video=number))
+        judged.append(judge_rows(read_scores(scores, evidence_of(scores, features)), rows, video=number))
     found, wanted = pool(judged), case["results"][which]
     assert found.labels.tolist() == [bool(label) for label in wanted["align_tgt"]]
     assert found.scores is not None
@@ -243,3 +248,62 @@ def test_features_that_do_not_count_seconds_are_refused(aligner: Aligner) -> Non
     features = made_features(40)
     with pytest.raises(DataError, match="one clip a second"):
         predict(aligner, replace(features, times=features.times / 2), ROWS, Setup())
+
+
+def in_order_but_for_one() -> Scores:
+    """Sentences at seconds 1, 3, 5 and 7 of 10, of which the second is even more like second 9."""
+    rows = np.zeros((4, 10), dtype=np.float32)
+    rows[range(4), [1, 3, 5, 7]] = 0.9
+    rows[1, 9] = 1.0
+    return Scores(rows, None, {})
+
+
+TRUE = tuple(TruthRow(True, 2.0 * k + 1, 2.0 * k + 1.9, "") for k in range(4))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "recall"),
+    [
+        ("peak", 0.75),
+        ("dtw", 1.0),
+        ("otam", 1.0),
+        ("drop-dtw:clips=50,sentences=99", 1.0),
+        ("viterbi:skip=50", 1.0),
+    ],
+)
+def test_a_decoder_is_judged_by_where_it_has_the_sentences(decoder: str, recall: float) -> None:
+    scores = in_order_but_for_one()
+    found = read_scores(scores, evidence_of(scores, made_features(10)), decoder=decoder)
+    assert measure(judge_rows(found, TRUE, exact=True))["recall"] == recall
+
+
+def test_dropped_sentences_are_nowhere_and_the_least_likely() -> None:
+    scores = in_order_but_for_one()
+    scores.similarity[2] = -0.5
+    scores.similarity[2, 0] = 0.8  # only before the first sentence
+    rows = tuple(row._replace(alignable=k != 2) for k, row in enumerate(TRUE))
+    evidence = evidence_of(scores, made_features(10))
+    found = read_scores(scores, evidence, decoder="viterbi:skip=50")
+    assert np.isnan(found.peaks).tolist() == [False, False, True, False]
+    judged = judge_rows(found, rows, exact=True)
+    numbers = measure(judged)
+    assert judged.aligned.tolist() == [True, True, False, True]
+    assert (numbers["recall"], numbers["auc"]) == (1.0, 1.0)
+    assert (numbers["label_accuracy"], numbers["label_f1"]) == (1.0, 1.0)
+    wrong = tuple(row._replace(alignable=k == 2) for k, row in enumerate(TRUE))
+    missed = measure(judge_rows(found, wrong, exact=True))
+    assert (missed["recall"], missed["label_f1"], missed["label_accuracy"]) == (0.0, 0.0, 0.0)
+    assert np.isnan(missed["timing_error"])
+
+
+def test_a_decoder_puts_nothing_anywhere_where_nothing_was_scored(aligner: Aligner) -> None:
+    found = predict(aligner, made_features(32), ROWS, Setup(decoder="dtw"))
+    assert np.isnan(found.peaks).all() and np.isnan(found.segments).all()
+
+
+def test_the_times_when_sentences_are_spoken_reach_the_decoder() -> None:
+    scores = Scores(np.full((2, 20), 0.5, dtype=np.float32), None, {})
+    scores.similarity[:, 0] = 0.0  # the cost of leaving one out, at skip=100
+    spoken = np.array([[4.0, 6.0], [14.0, 16.0]])
+    evidence = Evidence(scores.similarity, made_features(20).times, spoken)
+    assert read_scores(scores, evidence, decoder="viterbi:prior=1,skip=100").peaks.tolist() == [4.5, 14.5]

@@ -13,7 +13,8 @@ from vidalign.aligners.tokens import DictionaryTokens
 from vidalign.errors import ConfigError, DataError, SubtitleError
 from vidalign.store.features import write_features
 from vidalign.training.data.sources import Holding, Reading
-from vidalign.training.data.tan import FeatureSource, TanData, TanSets, load_tan_sets
+from vidalign.training.data.spoken_videos import FeatureSource
+from vidalign.training.data.tan import TanData, TanSets, load_tan_sets
 from vidalign.types import Features
 from vidalign.weights.recipes import get_recipe
 

@@ -129,12 +129,15 @@ def _tan(card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device:
 
 def _tan_tokens(card: ModelCard, spec: AlignerSpec) -> Tokenizer:
     if spec.text == "bert":
-        return BertTokens(_vocabulary(card), length=TAN_WORDS)
+        return BertTokens(vocabulary_of(card), length=TAN_WORDS)
     words = load_dictionary(locate(card, "dictionary"), spec.config.get("vocabulary", S3D_ROWS))
     return DictionaryTokens(words, length=TAN_WORDS, unknown="keep")
 
 
-def _vocabulary(card: ModelCard) -> list[str]:
+def vocabulary_of(card: ModelCard) -> list[str]:
+    """The word pieces of a model with BERT's text; raises ModelError without."""
+    if all(entry.role != "vocab" for entry in card.files):
+        raise ModelError(f"model {card.name!r} has no word pieces", hint="name one that has, or a vocab.txt")
     return locate(card, "vocab").read_text("utf-8").splitlines()
 
 
@@ -143,7 +146,7 @@ def _tempclr(
 ) -> tuple[Scorer, str]:
     network, sha256 = _loaded(card, spec, weights)
     network = cast(VideoCLIP, network)
-    words, rows = _vocabulary(card), network.vocabulary
+    words, rows = vocabulary_of(card), network.vocabulary
     if len(words) > rows:
         raise ModelError(f"a vocabulary of {len(words)} entries, but the model's text BERT has {rows}")
     tokens = BertTokens(words, length=VIDEOCLIP_PIECES)

@@ -82,11 +82,12 @@ class Reader:
         self._here, self._timeout = here, timeout
         self._child: Child | None = None
         self.reads = False
+        self._stopped = False
 
     def run(self) -> None:
         """The thread's work."""
         with closing(self._source()) as source:
-            while (job := self._jobs.get()) is not None:
+            while (job := self._jobs.get()) is not None and not self._stopped:
                 try:
                     self._do(job, source)
                 except ClosedError:
@@ -95,7 +96,8 @@ class Reader:
                 self._events.put(("read", job.video))
 
     def interrupt(self) -> None:
-        """From another thread: end what is being read."""
+        """From another thread: end what is being read, and take no more jobs."""
+        self._stopped = True
         if self._child is not None:
             self._child.interrupt()
 

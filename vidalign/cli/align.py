@@ -11,7 +11,9 @@ import click
 
 from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
+    chosen_decoder,
     computing_options,
+    decoder_settings_option,
     dry_run_option,
     fail_fast_option,
     json_option,
@@ -89,13 +91,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="How segments are found: peak, dtw, otam, drop-dtw, viterbi, ot or steps; "
     "by default what the model says.",
 )
-@click.option(
-    "--decoder-option",
-    "decoder_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting of the decoder, such as segment=path; repeatable.",
-)
+@decoder_settings_option
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), help="Alignability from which a sentence counts as aligned."
 )
@@ -209,7 +205,7 @@ def align(
     run = AlignRun(
         model=model or default_model(),
         scorer=scorer,
-        decoder=_decoder(decoder, decoder_options),
+        decoder=chosen_decoder(decoder, decoder_options),
         threshold=threshold,
         min_confidence=min_confidence,
         windowing=windowing,
@@ -258,16 +254,6 @@ def _dealt(found: Found, asked: Asked | None, talk: Talk) -> tuple[Found, Dealin
         return found, None
     failed = tuple(result for result in found.failed if share.holds(result.item))
     return replace(found, pairs=tuple(share.pick(found.pairs)), failed=failed), share.dealing
-
-
-def _decoder(name: str | None, options: tuple[str, ...]) -> str | None:
-    """The decoder with its options, as alignments record it."""
-    from vidalign.aligners.decoders import canonical
-    from vidalign.errors import UsageError
-
-    if name is None and options:
-        raise UsageError("--decoder-option goes with --decoder", hint="name the decoder that it is for")
-    return None if name is None else canonical(name, options)
 
 
 def _find(

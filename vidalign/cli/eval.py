@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.eval_common import (
+    FILE,
+    FOLDER,
+    noting,
+    resamples_option,
+    seed_option,
+    tell_left_out,
+)
+from vidalign.cli.eval_fewshot import fewshot
+from vidalign.cli.eval_retrieve import retrieve
+from vidalign.cli.eval_steps import steps
+from vidalign.cli.options import (
+    chosen_decoder,
+    decoder_settings_option,
+    device_option,
+    json_option,
+    talk_options,
+)
 
 if TYPE_CHECKING:
     from vidalign.aligners.scores import Encoders
     from vidalign.aligners.windowing import Mode
     from vidalign.cli.output import Talk
-    from vidalign.cli.progress import Meter
-    from vidalign.errors import VidalignError
     from vidalign.evaluation.htm_align import ProtocolName
     from vidalign.evaluation.lineup import Lineup
     from vidalign.evaluation.ranks import RankRule
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 _FEATURES = "Features files, found by the video's name."
-
-_resamples = click.option(
-    "--resamples",
-    type=click.IntRange(min=0),
-    default=1000,
-    show_default=True,
-    help="Bootstrap samples of videos for the 95 % intervals; 0: no intervals.",
-)
-_seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."
-)
 
 
 @click.group("eval")
@@ -42,9 +42,13 @@ def evaluate() -> None:
     """Measure alignments, models and baselines against what is true."""
 
 
+for _command in (retrieve, steps, fewshot):
+    evaluate.add_command(_command)
+
+
 @evaluate.command()
-@click.argument("truth", type=_FILE)
-@click.argument("files", nargs=-1, type=_FILE, metavar="[ALIGNMENT...]")
+@click.argument("truth", type=FILE)
+@click.argument("files", nargs=-1, type=FILE, metavar="[ALIGNMENT...]")
 @click.option(
     "--alignments",
     multiple=True,
@@ -59,11 +63,11 @@ def evaluate() -> None:
     metavar="CARD|PATH",
     help="A model to run over --features with the sentences of TRUTH; may be repeated.",
 )
-@click.option("--features", type=_FOLDER, metavar="DIR", help=_FEATURES)
+@click.option("--features", type=FOLDER, metavar="DIR", help=_FEATURES)
 @click.option(
     "--text-features",
     "texts",
-    type=_FOLDER,
+    type=FOLDER,
     metavar="DIR",
     help="Sentence features, found by the video's name, for models that read these.",
 )
@@ -74,7 +78,12 @@ def evaluate() -> None:
     type=click.Choice(["times", "uniform", "similarity"]),
     help="Subtitle times as they stand, sentences spread evenly, or the model's plain similarity.",
 )
-@click.option("--subtitles", type=_FOLDER, metavar="DIR", help="Where the baseline `times` reads the times.")
+@click.option(
+    "--subtitles",
+    type=FOLDER,
+    metavar="DIR",
+    help="When sentences are spoken, for the baseline `times` and a decoder with a prior.",
+)
 @click.option(
     "--protocol",
     type=click.Choice(["tan", "nsva", "norton"]),
@@ -82,6 +91,13 @@ def evaluate() -> None:
     show_default=True,
     help="HTM-Align as TAN, NSVA or Norton evaluate it.",
 )
+@click.option(
+    "--decoder",
+    metavar="NAME",
+    help="Where a model has a sentence by its scores: peak (the default, as published), dtw, otam, drop-dtw, "
+    "viterbi, ot or steps. Alignments have theirs.",
+)
+@decoder_settings_option
 @click.option(
     "--windowing",
     type=click.Choice(["overlap", "global"]),
@@ -92,8 +108,8 @@ def evaluate() -> None:
     type=click.Choice(["both", "dual", "joint"]),
     help="Whose scores of a TAN count; by default both, for the whole video at once the joint.",
 )
-@_resamples
-@_seed
+@resamples_option
+@seed_option
 @device_option
 @json_option
 @talk_options
@@ -107,6 +123,8 @@ def align(
     baselines: tuple[str, ...],
     subtitles: Path | None,
     protocol: ProtocolName,
+    decoder: str | None,
+    decoder_options: tuple[str, ...],
     windowing: Mode | None,
     encoders: Encoders | None,
     resamples: int,
@@ -123,6 +141,7 @@ def align(
     """
     given = (*alignments, *files)
     _check_given(given, models, features, baselines, subtitles)
+    decoder = chosen_decoder(decoder, decoder_options) or "peak"
 
     from vidalign.batch.device import choose_place
     from vidalign.evaluation.htm_align import PROTOCOLS
@@ -139,6 +158,7 @@ def align(
         encoders=encoders,
         device=choose_place(device).device,
         texts=texts,
+        decoder=decoder,
     )
     if not _contest(truth, lineup, talk, resamples, seed, as_json=as_json):
         raise SystemExit(1)
@@ -177,8 +197,8 @@ def _contest(truth: Path, lineup: Lineup, talk: Talk, resamples: int, seed: int,
     reports, complete = [], True
     for contender in lineup:
         with talk.progress(contender.method.name, total=len(rows), unit="videos") as meter:
-            outcome = compete(contender, rows, lineup.protocol, progress=_noting(meter))
-        complete &= _tell_left_out(outcome.method.name, outcome.missing, outcome.failed, truth, talk)
+            outcome = compete(contender, rows, lineup.protocol, progress=noting(meter))
+        complete &= tell_left_out(outcome.method.name, outcome.missing, outcome.failed, truth, talk)
         reports.append(report(outcome.method, outcome.judged, resamples=resamples, seed=seed))
         if as_json:
             emit_json(align_record(reports[-1], outcome))
@@ -187,31 +207,11 @@ def _contest(truth: Path, lineup: Lineup, talk: Talk, resamples: int, seed: int,
     return complete
 
 
-def _noting(meter: Meter) -> Callable[[int, str], None]:
-    return lambda done, video: meter.update(done, note=video)
-
-
-def _tell_left_out(
-    name: str, missing: Sequence[str], failed: Mapping[str, VidalignError], truth: Path, talk: Talk
-) -> bool:
-    """Name the videos that are not among the numbers; True when there are none."""
-    from vidalign.errors import DataError
-
-    for error in failed.values():
-        talk.error(error)
-    if missing:
-        message = f"{name}: no file for {len(missing)} of the videos of {truth}: {' '.join(missing)}"
-        talk.error(
-            DataError(message, hint="files are found by the video's name: NAME.h5, NAME.align.h5, NAME.vtt")
-        )
-    return not (missing or failed)
-
-
 @evaluate.command()
-@click.argument("segments", type=_FILE)
+@click.argument("segments", type=FILE)
 @click.option(
     "--features",
-    type=_FOLDER,
+    type=FOLDER,
     required=True,
     metavar="DIR",
     help="Features files, found by the video's name.",
@@ -236,8 +236,8 @@ def _tell_left_out(
     show_default=True,
     help="Equal scores come in random order, or count several times as in the published code.",
 )
-@_resamples
-@_seed
+@resamples_option
+@seed_option
 @device_option
 @json_option
 @talk_options
@@ -275,8 +275,8 @@ def retrieval(
     for name in models or (default_model(),):
         aligner = load_aligner(name, scorer=scorer, device=place)
         with talk.progress(name, total=len({s.video for s in wanted}), unit="videos") as meter:
-            encoded = encode(aligner, wanted, files, progress=_noting(meter))
-        complete &= _tell_left_out(name, encoded.missing, encoded.failed, segments, talk)
+            encoded = encode(aligner, wanted, files, progress=noting(meter))
+        complete &= tell_left_out(name, encoded.missing, encoded.failed, segments, talk)
         for variant in VARIANTS:
             metrics = evaluate(encoded, variant, ranks, resamples=resamples, seed=seed)
             rows.append(RetrievalRow(name, aligner.spec.scorer, variant, ranks, encoded, metrics))

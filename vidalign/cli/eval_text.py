@@ -26,31 +26,35 @@ Shown = Callable[[float], str]
 """How a number is written."""
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share as it is shown."""
     return f"{100 * value:.1f}"
 
 
 _ALIGN_COLUMNS: dict[str, tuple[str, Shown]] = {
-    "recall": ("R@1 %", _percent),
-    "auc": ("ROC-AUC %", _percent),
-    "average_precision": ("AP %", _percent),
+    "recall": ("R@1 %", percent),
+    "auc": ("ROC-AUC %", percent),
+    "average_precision": ("AP %", percent),
     "timing_error": ("error s", "{:.1f}".format),
     "iou": ("IoU", "{:.2f}".format),
     "calibration_error": ("ECE", "{:.2f}".format),
+    "label_accuracy": ("labels %", percent),
 }
-_RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
-    "recall_1": ("R@1 %", _percent),
-    "recall_5": ("R@5 %", _percent),
-    "recall_10": ("R@10 %", _percent),
+RETRIEVAL_COLUMNS: dict[str, tuple[str, Shown]] = {
+    "recall_1": ("R@1 %", percent),
+    "recall_5": ("R@5 %", percent),
+    "recall_10": ("R@10 %", percent),
     "median_rank": ("median rank", "{:g}".format),
 }
 
 
 def align_table(reports: Sequence[Report]) -> str:
     """One row a method; each number with its 95 % interval below it."""
-    table = _table("method", "windows", "videos", "alignable", *(head for head, _ in _ALIGN_COLUMNS.values()))
+    table = new_table(
+        "method", "windows", "videos", "alignable", *(head for head, _ in _ALIGN_COLUMNS.values())
+    )
     for made in reports:
-        numbers = [_cell(made.metrics[name], shown) for name, (_, shown) in _ALIGN_COLUMNS.items()]
+        numbers = [cell(made.metrics[name], shown) for name, (_, shown) in _ALIGN_COLUMNS.items()]
         counts = f"{made.alignable} of\n{made.sentences}"
         table.add_row(made.method.name, _windows(made), str(made.videos), counts, *numbers)
     return drawn(table)
@@ -65,6 +69,7 @@ def align_record(made: Report, outcome: Outcome) -> dict[str, Any]:
         "protocol": method.protocol,
         "windowing": method.windowing,
         "encoders": method.encoders,
+        "decoder": method.decoder,
         "videos": made.videos,
         "sentences": made.sentences,
         "alignable": made.alignable,
@@ -76,9 +81,9 @@ def align_record(made: Report, outcome: Outcome) -> dict[str, Any]:
 
 def retrieval_table(rows: Sequence[RetrievalRow]) -> str:
     """One row a model and variant; each number with its 95 % interval below it."""
-    table = _table("model", "vectors", "segments", *(head for head, _ in _RETRIEVAL_COLUMNS.values()))
+    table = new_table("model", "vectors", "segments", *(head for head, _ in RETRIEVAL_COLUMNS.values()))
     for row in rows:
-        numbers = [_cell(row.metrics[name], shown) for name, (_, shown) in _RETRIEVAL_COLUMNS.items()]
+        numbers = [cell(row.metrics[name], shown) for name, (_, shown) in RETRIEVAL_COLUMNS.items()]
         table.add_row(f"{row.model}\n({row.scorer})", row.variant, str(len(row.encoded.segments)), *numbers)
     return drawn(table)
 
@@ -113,7 +118,8 @@ def drawn(table: Table) -> str:
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip("\n").split("\n"))
 
 
-def _table(first: str, *others: str) -> Table:
+def new_table(first: str, *others: str) -> Table:
+    """A table without rows; numbers stand right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     for name in others:
@@ -121,7 +127,8 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _cell(found: Estimate, shown: Shown) -> str:
+def cell(found: Estimate, shown: Shown) -> str:
+    """A number with its interval below it."""
     if math.isnan(found.value):
         return "-"
     if math.isnan(found.low):
@@ -130,5 +137,6 @@ def _cell(found: Estimate, shown: Shown) -> str:
 
 
 def _windows(made: Report) -> str:
-    parts = (made.method.windowing, made.method.encoders)
+    decoder = made.method.decoder
+    parts = (made.method.windowing, made.method.encoders, None if decoder == "peak" else decoder)
     return "\n".join(part for part in parts if part is not None) or "-"

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "merge": ("vidalign.cli.merge:merge", "Put many files into one HDF5, and back."),
     "models": ("vidalign.cli.models:models", "List, fetch, add and verify models."),
+    "retrieve": ("vidalign.cli.retrieve:retrieve", "Find clips and whole videos by words."),
+    "steps": ("vidalign.cli.steps:steps", "Find the steps of a task in a video."),
     "eval": ("vidalign.cli.eval:evaluate", "Measure alignments and models against the truth."),
     "synth": ("vidalign.cli.synth:synth", "Draw narrated how-to videos with exact truth."),
     "train": ("vidalign.cli.train:train", "Train a backbone or an aligner."),

@@ -9,6 +9,9 @@ from vidalign.weights.defaults import BUNDLED
 from vidalign.weights.real_footage import way_to_real_footage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vidalign.aligners.registry import Aligner
     from vidalign.cli.output import Talk
 
 
@@ -20,3 +23,13 @@ def notice(model: str, talk: Talk) -> None:
         world = card.knows.removesuffix(" only")
         told = f"model {card.name} knows only {world}: on real footage its result means nothing"
         talk.say(f"{told} ({way_to_real_footage()})")
+
+
+def doubt_words(texts: Iterable[str], aligner: Aligner, talk: Talk) -> None:
+    """Warn where the model has never seen much of what is asked."""
+    from vidalign.batch.verdict import KNOWN_ENOUGH, vocabulary_warning
+    from vidalign.types import Sentence
+
+    known = aligner.scorer.known_words([Sentence(text, None, None, 0, 0) for text in texts])
+    if known is not None and known < KNOWN_ENOUGH:
+        talk.warn(vocabulary_warning(known, aligner.card))

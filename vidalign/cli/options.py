@@ -45,6 +45,13 @@ root_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder from which output names count (paths from stdin or a CSV: the current folder).",
 )
+decoder_settings_option = click.option(
+    "--decoder-option",
+    "decoder_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the decoder, such as segment=path; repeatable.",
+)
 device_option = click.option(
     "--device",
     default="auto",
@@ -231,3 +238,13 @@ def open_talk(level: int) -> Talk:
     for path in context.meta.get(CONFIG_FILES, ()) if context else ():
         talk.verbose(f"configuration: {path}")
     return talk
+
+
+def chosen_decoder(name: str | None, options: tuple[str, ...]) -> str | None:
+    """The decoder with its options, as alignments record it; raises UsageError or ModelError."""
+    from vidalign.aligners.decoders import canonical
+    from vidalign.errors import UsageError
+
+    if name is None and options:
+        raise UsageError("--decoder-option goes with --decoder", hint="name the decoder that it is for")
+    return None if name is None else canonical(name, options)

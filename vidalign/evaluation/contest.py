@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vidalign.aligners.decoders import get_decoder
 from vidalign.aligners.registry import Aligner, with_texts
+from vidalign.aligners.scores import sentence_times
 from vidalign.aligners.spec import lacks_text_features, reads_words, takes_text_features
 from vidalign.errors import DataError, UsageError, VidalignError
 from vidalign.evaluation.annotations import TruthRow
@@ -84,25 +89,37 @@ def of_alignments(name: str, files: NamedFiles, protocol: Protocol) -> Contender
     return Contender(Method(name, "alignments", protocol.name), files.find, _AlignmentReader())
 
 
-def of_model(
-    name: str,
-    kind: str,
-    aligner: Aligner,
-    files: NamedFiles,
-    setup: Setup,
-    texts: NamedFiles | None = None,
-) -> Contender:
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The files that a model reads: features, sentence features if it takes these, and subtitles.
+
+    From the last only when sentences are spoken, where the decoder asks.
+    """
+
+    features: NamedFiles
+    texts: NamedFiles | None = None
+    subtitles: SubtitleFolder | None = None
+
+
+def of_model(name: str, kind: str, aligner: Aligner, inputs: Inputs, setup: Setup) -> Contender:
     """A model over features files; it gets the sentences of the truth file, not their times.
 
-    `texts` are files of sentence features, for models that read these: UsageError for others.
+    Raises UsageError where there are sentence features for a model that takes none, no way to make any for
+    one that does, and no subtitles for a decoder that asks when sentences are spoken.
     """
+    texts = inputs.texts
     if texts is not None and not takes_text_features(aligner.spec):
         raise reads_words(aligner.card.name)
     if texts is None and aligner.spec.text == "file":
         raise lacks_text_features(aligner.card.name)
+    decoder = get_decoder(setup.decoder)
+    if decoder.reads_times and inputs.subtitles is None:
+        raise UsageError(
+            f"decoder {decoder.written} asks when sentences are spoken", hint="add --subtitles DIR"
+        )
     encoders = setup.reading.encoders if aligner.spec.scorer == "tan" else None
-    method = Method(name, kind, setup.protocol.name, setup.mode, encoders)
-    reader = _ModelReader(aligner, files, setup, texts)
+    method = Method(name, kind, setup.protocol.name, setup.mode, encoders, decoder.written)
+    reader = _ModelReader(aligner, inputs, setup, asks=decoder.reads_times)
     return Contender(method, reader.find, reader)
 
 
@@ -111,12 +128,9 @@ def spoken_in_subtitles(folder: Path, protocol: Protocol) -> Contender:
     subtitles = SubtitleFolder(folder)
 
     def times(path: Path, rows: Sequence[TruthRow]) -> Prediction:
-        file = read_subtitles(path, rolling="keep", video=path.stem)
-        sentences = make_transcript(file, "cue").sentences
-        check_sentences(sentences, rows)
-        return spoken(sentences)
+        return spoken(_cues(path, rows))
 
-    return Contender(_baseline("times", protocol), lambda video: subtitles.find(f"{video}.mp4"), times)
+    return Contender(_baseline("times", protocol), lambda video: _subtitles_of(video, subtitles), times)
 
 
 def spoken_in_alignments(files: NamedFiles, protocol: Protocol) -> Contender:
@@ -168,24 +182,33 @@ def check_sentences(sentences: Sequence[Sentence], rows: Sequence[TruthRow]) -> 
 class _ModelReader:
     """Runs a model over the features of one video after the other, with its sentence features if there are.
 
-    `find` is asked for a video before its file is read.
+    `asks` is whether its decoder wants to know when sentences are spoken. `find` is asked for a video before
+    its file is read.
     """
 
-    def __init__(self, aligner: Aligner, files: NamedFiles, setup: Setup, texts: NamedFiles | None) -> None:
-        self._aligner, self._files, self._setup, self._texts = aligner, files, setup, texts
+    def __init__(self, aligner: Aligner, inputs: Inputs, setup: Setup, *, asks: bool) -> None:
+        self._aligner, self._inputs, self._setup, self._asks = aligner, inputs, setup, asks
         self._video = ""
 
     def find(self, video: str) -> Path | None:
         self._video = video
-        return self._files.find(video)
+        return self._inputs.features.find(video)
 
     def __call__(self, path: Path, rows: Sequence[TruthRow]) -> Prediction:
-        return predict(self._with_texts(), read_features(path), rows, self._setup)
+        return predict(self._with_texts(), read_features(path), rows, self._setup, self._spoken(rows))
+
+    def _spoken(self, rows: Sequence[TruthRow]) -> NDArray[np.float64] | None:
+        if not self._asks or self._inputs.subtitles is None:
+            return None
+        path = _subtitles_of(self._video, self._inputs.subtitles)
+        if path is None:
+            raise DataError("no subtitles for it", hint="put NAME.vtt into the folder of --subtitles")
+        return sentence_times(_cues(path, rows))
 
     def _with_texts(self) -> Aligner:
-        if self._texts is None:
+        if self._inputs.texts is None:
             return self._aligner
-        path = self._texts.find(self._video)
+        path = self._inputs.texts.find(self._video)
         if path is None:
             raise DataError("no text features for it", hint="make them: `vidalign extract-text`")
         return with_texts(self._aligner, read_text_features(path), str(path))
@@ -211,6 +234,18 @@ class _AlignmentReader:
         for name, value in origin.items():
             if value != expected[name]:
                 raise DataError(f"{path} has {name} {value}, {first} has {expected[name]}")
+
+
+def _subtitles_of(video: str, folder: SubtitleFolder) -> Path | None:
+    return folder.find(f"{video}.mp4")
+
+
+def _cues(path: Path, rows: Sequence[TruthRow]) -> Sequence[Sentence]:
+    """The cues of a subtitle file, each a sentence; raises DataError unless they are those of the truth."""
+    file = read_subtitles(path, rolling="keep", video=path.stem)
+    sentences = make_transcript(file, "cue").sentences
+    check_sentences(sentences, rows)
+    return sentences
 
 
 def _baseline(name: str, protocol: Protocol) -> Method:

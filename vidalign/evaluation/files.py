@@ -65,3 +65,13 @@ def _without(name: str, suffixes: tuple[str, ...]) -> str:
             break
     stem, dot, last = name.rpartition(".")
     return stem if stem and (dot + last).lower() in VIDEO_SUFFIXES else name
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8; raises DataError."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not a text file in UTF-8") from error

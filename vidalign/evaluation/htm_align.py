@@ -22,7 +22,7 @@ from vidalign.aligners.scores import Encoders, Reading, Scorer, Scores
 from vidalign.aligners.windowing import Mode, Window, plan_htm_align
 from vidalign.errors import DataError
 from vidalign.evaluation.annotations import TruthRow
-from vidalign.evaluation.prediction import Prediction, best_scores, peaks_of
+from vidalign.evaluation.prediction import Prediction, below_kept, best_scores, place
 from vidalign.types import Features, Sentence
 from vidalign.weights.cards import Calibration
 
@@ -55,11 +55,15 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a model is run. None: as the protocol has it; both encoders, but over a whole video the joint."""
+    """How a model is run. None: as the protocol has it; both encoders, but over a whole video the joint.
+
+    The published protocols read each sentence's `peak`; another decoder is NAME or NAME:KEY=VALUE,...
+    """
 
     protocol: Protocol = PROTOCOLS["tan"]
     windowing: Mode | None = None
     encoders: Encoders | None = None
+    decoder: str = "peak"
 
     @property
     def mode(self) -> Mode:
@@ -74,16 +78,26 @@ class Setup:
         return Reading(self.encoders or "both")
 
 
-def predict(aligner: Aligner, features: Features, rows: Sequence[TruthRow], setup: Setup) -> Prediction:
-    """Run an aligner over one video; raises DataError where the features are not what it reads."""
+def predict(
+    aligner: Aligner,
+    features: Features,
+    rows: Sequence[TruthRow],
+    setup: Setup,
+    spoken: NDArray[np.float64] | None = None,
+) -> Prediction:
+    """Run an aligner over one video; raises DataError where the features are not what it reads.
+
+    `spoken` (K, 2) is when the sentences are spoken, for decoders that ask.
+    """
     check_features(features, aligner)
     scores = score_rows(aligner.scorer, features, rows, setup)
     as_fitted = setup.reading.head_stage is None and setup.reading.encoders != "dual"
+    said = (spoken, aligner.scorer.score_name, aligner.spec.temperature)
     return read_scores(
         scores,
-        features.times,
+        Evidence(scores.similarity, features.times, *said),
         calibration=aligner.spec.calibration if as_fitted else None,
-        decoder=aligner.spec.decoder,
+        decoder=setup.decoder,
     )
 
 
@@ -106,19 +120,19 @@ def plan(seconds: int, rows: Sequence[TruthRow], setup: Setup) -> list[Window]:
 
 def read_scores(
     scores: Scores,
-    times: NDArray[np.float64],
+    evidence: Evidence,
     *,
     calibration: Calibration | None = None,
     decoder: str = "peak",
 ) -> Prediction:
-    """Peaks, segments of the sentences labelled aligned, and how likely each can be seen.
+    """Where the decoder has each sentence, segments of those labelled aligned, and how likely they are seen.
 
     Sentences are ordered by the head's logit, 0 where no window scored them; without a head by the best
-    similarity, or by what the calibration was fitted to.
+    similarity, or by what the calibration was fitted to. Those that the decoder drops come after all others.
     """
     worth = alignability(scores, calibration)
     method = get_decoder(decoder)
-    found = method(Evidence(scores.similarity, times))
+    peaks, found = place(method, evidence)
     aligned = worth.values >= threshold_of(calibration, None, drops=method.drops)
     segments = np.where((aligned & found.kept)[:, None], found.segments, np.nan)
     probabilities = None if worth.kind == "rank" else worth.values.astype(np.float64)
@@ -126,7 +140,7 @@ def read_scores(
         order = np.nan_to_num(scores.head, nan=0.0).astype(np.float64)
     else:
         order = best_scores(scores.similarity) if probabilities is None else probabilities
-    return Prediction(peaks_of(scores.similarity, times), segments, order, probabilities)
+    return Prediction(peaks, segments, below_kept(order, method, found), probabilities)
 
 
 def _seconds(features: Features) -> int:

@@ -10,9 +10,10 @@ from vidalign.aligners.registry import load_aligner
 from vidalign.aligners.scores import Encoders
 from vidalign.aligners.windowing import Mode
 from vidalign.evaluation import contest
-from vidalign.evaluation.contest import Contender
+from vidalign.evaluation.contest import Contender, Inputs
 from vidalign.evaluation.files import NamedFiles, alignment_files, features_files, given_alignments
 from vidalign.evaluation.htm_align import Protocol, Setup
+from vidalign.text.subtitles.beside import SubtitleFolder
 from vidalign.weights.defaults import default_model
 
 
@@ -21,8 +22,9 @@ class Lineup:
     """Alignment folders and files, models with the `features` they read, and baselines.
 
     `baselines` are times, uniform, similarity; `subtitles` is where the first reads, by default the first
-    alignments. `windowing` and `encoders` None: what the protocol says. `texts` holds sentence features, for
-    models that read these.
+    alignments, and where a decoder does that asks when sentences are spoken. `windowing` and `encoders` None:
+    what the protocol says. `texts` holds sentence features, for models that read these. `decoder` is that of
+    models and of the baseline similarity.
     """
 
     protocol: Protocol
@@ -35,6 +37,7 @@ class Lineup:
     encoders: Encoders | None = None
     device: str = "cpu"
     texts: Path | None = None
+    decoder: str = "peak"
 
     def __iter__(self) -> Iterator[Contender]:
         """Raises ModelError where a model cannot be loaded."""
@@ -67,9 +70,10 @@ class Lineup:
     def _model(self, name: str, scorer: str | None = None) -> Contender:
         assert self.features is not None
         aligner = load_aligner(name, scorer=scorer, device=self.device)
-        setup = Setup(self.protocol, self.windowing, self.encoders)
-        files = features_files(self.features)
+        setup = Setup(self.protocol, self.windowing, self.encoders, self.decoder)
+        subtitles = None if self.subtitles is None else SubtitleFolder(self.subtitles)
+        texts = None if self.texts is None or scorer else features_files(self.texts)
+        inputs = Inputs(features_files(self.features), texts, subtitles)
         if scorer is None:
-            texts = None if self.texts is None else features_files(self.texts)
-            return contest.of_model(name, "model", aligner, files, setup, texts)
-        return contest.of_model(f"{scorer} of {aligner.spec.backbone}", "baseline", aligner, files, setup)
+            return contest.of_model(name, "model", aligner, inputs, setup)
+        return contest.of_model(f"{scorer} of {aligner.spec.backbone}", "baseline", aligner, inputs, setup)

@@ -48,6 +48,13 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
     return float(np.abs(gaps).sum() / len(values))
 
 
+def f1(labels: ArrayLike, said: ArrayLike) -> float:
+    """Harmonic mean of precision and recall of what is `said` (N,) bool; NaN where nothing is, nor true."""
+    positive, chosen = np.asarray(labels, dtype=bool), np.asarray(said, dtype=bool)
+    both, either = int((positive & chosen).sum()), int(positive.sum() + chosen.sum())
+    return 2 * both / either if either else float("nan")
+
+
 def interval_iou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     """Intersection over union of intervals (N, 2) and (N, 2) in seconds, row by row; 0 where one is NaN."""
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)

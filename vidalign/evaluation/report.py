@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidalign.evaluation.bootstrap import Estimate, estimate
-from vidalign.evaluation.metrics import average_precision, calibration_error, roc_auc
+from vidalign.evaluation.metrics import average_precision, calibration_error, f1, roc_auc
 from vidalign.evaluation.prediction import Judged
 
 NAN = float("nan")
 
-METRICS = ("recall", "auc", "average_precision", "timing_error", "iou", "calibration_error")
+METRICS = (
+    *("recall", "auc", "average_precision", "timing_error", "iou", "calibration_error"),
+    *("label_accuracy", "label_f1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Method:
     protocol: str
     windowing: str | None = None
     encoders: str | None = None
+    decoder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +63,23 @@ def measure(judged: Judged, rows: NDArray[np.intp] | None = None) -> dict[str, f
     """The metrics of these rows (default: all); NaN where the method or the rows cannot tell.
 
     Over alignable sentences: `recall` (R@1, share of peaks in the true interval), `timing_error` (seconds
-    between the middles of segment and true interval), `iou` (mean, 0 where the sentence was not aligned).
-    Over all: `auc` (area under the ROC curve), `average_precision`, `calibration_error` of alignability.
+    between the middles of segment and true interval, of those that have a place), `iou` (mean, 0 where the
+    sentence was not aligned). Over all: `auc` (area under the ROC curve), `average_precision`,
+    `calibration_error` of alignability; `label_accuracy` and `label_f1` of what is called aligned.
     """
     rows = np.arange(len(judged.labels)) if rows is None else rows
     labels = judged.labels[rows]
-    seen = rows[labels]
+    seen, errors = rows[labels], judged.errors[rows[labels]]
     scores, probabilities = judged.scores, judged.probabilities
     return {
         "recall": _mean(judged.hits[seen]),
         "auc": NAN if scores is None else roc_auc(labels, scores[rows]),
         "average_precision": NAN if scores is None else average_precision(labels, scores[rows]),
-        "timing_error": _mean(judged.errors[seen]),
+        "timing_error": _mean(errors[~np.isnan(errors)]),
         "iou": _mean(judged.ious[seen]),
         "calibration_error": NAN if probabilities is None else calibration_error(labels, probabilities[rows]),
+        "label_accuracy": NAN if scores is None else _mean(labels == judged.aligned[rows]),
+        "label_f1": NAN if scores is None else f1(labels, judged.aligned[rows]),
     }
 
 

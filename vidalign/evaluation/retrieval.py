@@ -70,7 +70,7 @@ def encode(
 
     Raises ModelError for a model without vectors, DataError where not one segment is left.
     """
-    scorer = _embedder(aligner)
+    scorer = embedder_of(aligner)
     vectors: list[Vectors] = []
     kept: list[Segment] = []
     missing: list[str] = []
@@ -95,7 +95,7 @@ def encode(
         raise next(iter(failed.values()), DataError("there are features for none of the videos"))
     texts = scorer.embed_texts([segment.text for segment in kept])
     by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
-    texts = _unit(texts) if by_cosine else texts
+    texts = unit(texts) if by_cosine else texts
     return Encoded(np.stack(vectors), texts, tuple(kept), tuple(missing), failed)
 
 
@@ -149,7 +149,7 @@ def segment_vector(scorer: Embedder, features: NDArray[np.floating], start: floa
     inside = np.stack([window[a:b] for window, a, b in zip(embedded, low, high, strict=True)])
     if scorer.score_name != "cosine":
         return np.asarray(inside.mean(axis=(0, 1)), dtype=np.float32)
-    return _unit(_unit(inside).mean(axis=(0, 1)))
+    return unit(unit(inside).mean(axis=(0, 1)))
 
 
 def window_rows(start: int, seconds: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
@@ -167,7 +167,8 @@ def window_rows(start: int, seconds: int) -> tuple[NDArray[np.intp], NDArray[np.
     return first[:, None] + np.arange(length), low, high
 
 
-def _embedder(aligner: Aligner) -> Embedder:
+def embedder_of(aligner: Aligner) -> Embedder:
+    """The aligner's scorer, if it has vectors of clips and texts; raises ModelError."""
     if not isinstance(aligner.scorer, Embedder):
         raise ModelError(f"{aligner.card.name} has no vectors of clips and texts to compare")
     return aligner.scorer
@@ -180,6 +181,7 @@ def _by_video(segments: Sequence[Segment]) -> Iterator[tuple[str, list[Segment]]
     yield from groups.items()
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
+    """Vectors (..., C) at length 1; those of length 0 as they are."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -99,7 +99,9 @@ class JobClass(Protocol):
 TASKS: dict[str, str] = {
     "action": "vidalign.training.tasks.action:ActionJob",
     "backbone": "vidalign.training.tasks.backbone:BackboneJob",
+    "nsva": "vidalign.training.tasks.nsva:NsvaJob",
     "tan": "vidalign.training.tasks.tan:TanJob",
+    "tempclr": "vidalign.training.tasks.tempclr:TempclrJob",
     "tsp": "vidalign.training.tasks.tsp:TspJob",
 }
 """Name -> module:attribute; a module is imported when its task is run."""

@@ -42,6 +42,13 @@ log = logging.getLogger("vidalign.training")
 Precision = Literal["float32", "float16"]
 Weights = Mapping[str, Tensor]
 
+KINDS = {
+    "tan": "temporal alignment network",
+    "tempclr": "video and text BERTs",
+    "nsva": "multi-sentence grounding network",
+}
+"""What the scorer of a trained aligner is."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
@@ -144,7 +151,9 @@ def encoder_card(
 
 def aligner_card(options: ModelOptions, spec: AlignerSpec, *, notes: Sequence[str] = ()) -> ModelCard:
     """The card, without files, of an aligner."""
-    summary = options.summary or f"temporal alignment network over features of {spec.backbone}"
+    summary = (
+        options.summary or f"{KINDS[spec.scorer]} over features of {spec.backbone or 'a model elsewhere'}"
+    )
     return replace(_card(options, summary, notes), aligner=spec)
 
 

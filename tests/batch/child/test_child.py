@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +212,16 @@ def test_what_it_logs_is_logged_here(child: Child, caplog: pytest.LogCaptureFixt
     assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
         ("vidalign.video", "WARNING", "it is odd")
     ]
+
+
+def test_another_thread_may_end_it_for_good() -> None:
+    with Child(TARGET) as child:
+        ask(child, "echo", value=1)
+        threading.Timer(0.3, child.interrupt).start()
+        with pytest.raises(ChildDiedError, match="SIGKILL"):
+            ask(child, "sleep", naps=1, seconds=600)
+        with pytest.raises(ChildDiedError, match="was stopped"):
+            ask(child, "echo", value=1)
 
 
 PARENT = """

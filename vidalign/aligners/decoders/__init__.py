@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from vidalign.aligners.decoders.options import Options, canonical, parse, write
+from vidalign.aligners.decoders.options import Options, ViterbiOptions, canonical, parse, write
 
 if TYPE_CHECKING:
     from vidalign.aligners.decoders.evidence import Decoded, Evidence
@@ -50,6 +50,11 @@ class Decoder:
     def drops(self) -> bool:
         """Whether it says by itself which sentences cannot be seen."""
         return self.name in _DROPPING
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether it asks when sentences are spoken."""
+        return isinstance(self.options, ViterbiOptions) and self.options.prior > 0
 
     def __call__(self, evidence: Evidence) -> Decoded:
         decode: Callable[[Evidence, Options], Decoded] = import_module(DECODERS[self.name]).decode

@@ -58,7 +58,7 @@ class VideoCLIP(nn.Module):
     """A video BERT over clip features and a text BERT, whose mean tokens are compared by dot product.
 
     `clips` is the most it sees at once, one a second as it was trained; `first` and `last` are the ids of
-    [CLS] and [SEP] in the vocabulary.
+    [CLS] and [SEP] in the vocabulary. `dropout` acts in training alone.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class VideoCLIP(nn.Module):
         clips: int = 32,
         first: int = 101,
         last: int = 102,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         if not 1 <= clips <= positions - AROUND:
@@ -81,9 +82,9 @@ class VideoCLIP(nn.Module):
         if not (0 <= first < vocabulary and 0 <= last < vocabulary):
             raise ValueError(f"the marks {first} and {last} are not in a vocabulary of {vocabulary}")
         shape = {"width": width, "heads": heads, "hidden": hidden, "positions": positions}
-        video_bert = BertText(vocabulary=vocabulary, layers=video_layers, **shape)
+        video_bert = BertText(vocabulary=vocabulary, layers=video_layers, dropout=dropout, **shape)
         self.video_encoder = VideoEncoder(video_bert, video_dim, width, clips, (first, last))
-        self.text_encoder = BertText(vocabulary=vocabulary, layers=text_layers, **shape)
+        self.text_encoder = BertText(vocabulary=vocabulary, layers=text_layers, dropout=dropout, **shape)
         self.apply(_initialise)
 
     @property
@@ -121,7 +122,8 @@ class VideoCLIP(nn.Module):
 
     def embed_clips(self, video: Tensor, mask: Tensor) -> Tensor:
         """Features (B, T, video_dim) -> (B, width): the mean of the clips' tokens and [SEP]."""
-        return _mean(self.encode_video(video, mask)[:, 1:], torch.cat([mask, mask.new_ones(len(mask), 1)], 1))
+        seen = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+        return mean_tokens(self.encode_video(video, mask)[:, 1:], seen)
 
     def embed_seconds(self, video: Tensor, mask: Tensor) -> Tensor:
         """Features (B, T, video_dim) -> the clips' own tokens (B, T, width)."""
@@ -129,7 +131,7 @@ class VideoCLIP(nn.Module):
 
     def embed_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Ids (K, W) and mask as `encode_text` -> (K, width): the mean of all tokens but [CLS]."""
-        return _mean(self.encode_text(ids, mask)[:, 1:], mask[:, 1:])
+        return mean_tokens(self.encode_text(ids, mask)[:, 1:], mask[:, 1:])
 
     def forward(self, video: Tensor, video_mask: Tensor, ids: Tensor, text_mask: Tensor) -> dict[str, Tensor]:
         """B clips and their sentences -> `pooled_video` and `pooled_text` (B, width), not normalised."""
@@ -139,7 +141,7 @@ class VideoCLIP(nn.Module):
         }
 
 
-def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+def mean_tokens(tokens: Tensor, mask: Tensor) -> Tensor:
     """Mean (B, C) of the tokens (B, L, C) at the mask."""
     weights = mask.to(tokens.dtype)
     return (tokens * weights[..., None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)

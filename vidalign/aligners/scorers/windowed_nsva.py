@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from vidalign.aligners.scorers.inputs import clips_tensor
 from vidalign.aligners.scorers.nsva import NSVA, SENTENCES
 from vidalign.aligners.scorers.sentence_features import SentenceFeatures
 from vidalign.aligners.scores import AS_MADE, Reading, Scores, sentence_mids
@@ -73,10 +74,7 @@ class NsvaScorer:
         return Scores(stitcher.mean(), None, {"mode": "windows"})
 
     def _clips(self, features: Features) -> Tensor:
-        width = features.features.shape[1]
-        if width != self.model.video_dim:
-            raise DataError(f"the features are {width} wide, this model wants {self.model.video_dim}")
-        return torch.tensor(features.features, dtype=torch.float32).to(self.device)
+        return clips_tensor(features.features, self.model.video_dim, self.device)
 
     def _sentences(self, texts: Sequence[str]) -> Tensor:
         if self.texts is None:

@@ -12,14 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from vidalign.aligners.scorers.inputs import clips_tensor, embedded
 from vidalign.aligners.scorers.tan import HEAD_STAGE, POSITIONS, TAN
 from vidalign.aligners.scores import AS_MADE, Reading, Scores, sentence_mids
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.aligners.windowing import Stitcher, Window, Windowing, plan_windows
 from vidalign.errors import DataError
 from vidalign.types import Features, Sentence
-
-TEXT_BATCH = 256
 
 
 class TanScorer:
@@ -66,13 +65,12 @@ class TanScorer:
         reading: Reading = AS_MADE,
     ) -> Scores:
         """Stitched scores of these windows; raises DataError on a wrong feature width."""
-        self._check(features, len(sentences))
+        if self.model.text_positions and len(sentences) > POSITIONS:
+            raise DataError(f"this model numbers at most {POSITIONS} sentences, not {len(sentences)}")
         stitcher = Stitcher(len(sentences), len(features.features))
         logit_sum, logit_count = np.zeros(len(sentences)), np.zeros(len(sentences))
         with torch.inference_mode():
-            video = self.model.project_video(
-                torch.tensor(features.features, dtype=torch.float32).to(self.device)
-            )
+            video = self.model.project_video(self._clips(features.features))
             text = self.model.project_text(self._embed([s.text for s in sentences]))
             for group in _batches(windows, self.batch):
                 similarity, logits = self._run(group, video, text, stretch, reading)
@@ -89,8 +87,7 @@ class TanScorer:
     def embed_seconds(self, windows: NDArray[np.floating], stretch: int | None = None) -> NDArray[np.float32]:
         """Features (B, T, D) -> the dual encoder's last stage (B, T, C)."""
         with torch.inference_mode():
-            clips = torch.tensor(windows, dtype=torch.float32).to(self.device)
-            stages = self.model.encode_video(self.model.project_video(clips), None, stretch)
+            stages = self.model.encode_video(self.model.project_video(self._clips(windows)), None, stretch)
         return np.asarray(stages[:, -1].cpu().numpy(), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -99,26 +96,12 @@ class TanScorer:
             tokens = self.model.project_text(self._embed(texts))
         return np.asarray(tokens.cpu().numpy(), dtype=np.float32)
 
-    def _check(self, features: Features, sentences: int) -> None:
-        wanted = self.model.video_pre_proj.in_features
-        if features.features.shape[1] != wanted:
-            raise DataError(
-                f"the features are {features.features.shape[1]} wide, this model wants {wanted}",
-                hint="extract them with the backbone and layer that the model card names",
-            )
-        if self.model.text_positions and sentences > POSITIONS:
-            raise DataError(f"this model numbers at most {POSITIONS} sentences, not {sentences}")
+    def _clips(self, features: NDArray[np.floating]) -> Tensor:
+        return clips_tensor(features, self.model.video_pre_proj.in_features, self.device)
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
-        ids, mask = self.tokenizer(texts)
-        parts = [
-            self.model.embed_text(
-                torch.from_numpy(ids[i : i + TEXT_BATCH]).to(self.device),
-                torch.from_numpy(mask[i : i + TEXT_BATCH]).to(self.device),
-            )
-            for i in range(0, len(texts), TEXT_BATCH)
-        ]
-        return torch.cat(parts) if parts else torch.zeros(0, self.model.text_pre_proj.in_features)
+        width = self.model.text_pre_proj.in_features
+        return embedded(texts, self.tokenizer, self.model.embed_text, width, self.device)
 
     def _run(
         self, group: Sequence[Window], video: Tensor, text: Tensor, stretch: int | None, reading: Reading

@@ -16,14 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from vidalign.aligners.scorers.inputs import clips_tensor, embedded
 from vidalign.aligners.scorers.videoclip import VideoCLIP
 from vidalign.aligners.scores import AS_MADE, Reading, Scores
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.aligners.windowing import Stitcher, Window, Windowing, pieces, recorded
-from vidalign.errors import DataError
 from vidalign.types import Features, Sentence
 
-TEXT_BATCH = 64
 Span = tuple[int, int]
 
 
@@ -73,12 +72,11 @@ class VideoClipScorer:
         reading: Reading = AS_MADE,
     ) -> Scores:
         """Scores in these windows, longer ones in pieces; raises DataError on a wrong feature width."""
-        self._check(features.features)
         stitcher = Stitcher(len(sentences), len(features.features))
         spans = {(w.start, w.stop): pieces(w.start, w.stop, self.model.clips) for w in windows}
         with torch.inference_mode():
-            text = self._compared(self._texts([s.text for s in sentences]))
             tokens = self._tokens(features.features, {piece for span in spans.values() for piece in span})
+            text = self._compared(self._texts([s.text for s in sentences]))
             for window in windows:
                 seconds = _averaged(spans[window.start, window.stop], tokens)
                 found = text[torch.from_numpy(window.sentences).to(self.device)] @ seconds.mT
@@ -105,16 +103,8 @@ class VideoClipScorer:
             pooled = self.model.embed_clips(padded, mask).mean(dim=0)
         return np.asarray(pooled.float().cpu().numpy(), dtype=np.float32)
 
-    def _check(self, features: NDArray[np.floating]) -> None:
-        if features.shape[-1] != self.model.video_dim:
-            raise DataError(
-                f"the features are {features.shape[-1]} wide, this model wants {self.model.video_dim}",
-                hint="extract them with the backbone and layer that the model card names",
-            )
-
     def _clips(self, features: NDArray[np.floating]) -> Tensor:
-        self._check(features)
-        return torch.tensor(features, dtype=torch.float32).to(self.device)
+        return clips_tensor(features, self.model.video_dim, self.device)
 
     def _compared(self, vectors: Tensor) -> Tensor:
         return F.normalize(vectors, dim=-1) if self.score_name == "cosine" else vectors
@@ -132,15 +122,7 @@ class VideoClipScorer:
         return found
 
     def _texts(self, texts: Sequence[str]) -> Tensor:
-        ids, mask = self.tokenizer(texts)
-        parts = [
-            self.model.embed_text(
-                torch.from_numpy(ids[i : i + TEXT_BATCH]).to(self.device),
-                torch.from_numpy(mask[i : i + TEXT_BATCH]).to(self.device),
-            )
-            for i in range(0, len(texts), TEXT_BATCH)
-        ]
-        return torch.cat(parts) if parts else torch.zeros(0, self.model.width)
+        return embedded(texts, self.tokenizer, self.model.embed_text, self.model.width, self.device)
 
 
 def _padded(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,7 @@ class Child:
         self._target, self._memory, self._nice = target, memory, nice
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
-        self._ready = False
+        self._ready = self._interrupted = False
         self._start()
 
     def __enter__(self) -> Self:
@@ -90,7 +90,8 @@ class Child:
         self._bury()
 
     def interrupt(self) -> None:
-        """From any thread: end it at once, so that whoever waits for an answer gets ChildDiedError."""
+        """From any thread: end it at once, and for good; whoever waits for an answer gets ChildDiedError."""
+        self._interrupted = True
         process = self._process
         if process is not None:
             process.kill()
@@ -127,6 +128,8 @@ class Child:
             self._bury()
         if self._process is None:
             self._start()
+        if self._interrupted:
+            raise ChildDiedError("the process that reads it was stopped")
         if not self._ready:
             message = self._heard(_Clock(START_SECONDS, None))
             if message.kind is not Kind.READY:

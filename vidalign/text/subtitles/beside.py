@@ -11,7 +11,8 @@ from vidalign.text.subtitles.formats import SUFFIXES
 from vidalign.text.subtitles.stamps import LONGEST_NUMBER
 
 _LANGUAGE = re.compile(r"\.[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
-_TIMED = frozenset(SUFFIXES) - {".txt", ".text", ".json", ".csv", ".xml"}
+TIMED = frozenset(SUFFIXES) - {".txt", ".text", ".json", ".csv", ".xml"}
+"""Suffixes of files that hold nothing but subtitles."""
 
 
 def track_number(name: str) -> int | None:
@@ -76,4 +77,4 @@ def find_subtitles(video: str | Path) -> Path | None:
     Raises SubtitleError where several fit.
     """
     video = Path(video)
-    return SubtitleFolder(video.parent, _TIMED).find(video.name) if video.parent.is_dir() else None
+    return SubtitleFolder(video.parent, TIMED).find(video.name) if video.parent.is_dir() else None

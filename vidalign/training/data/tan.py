@@ -1,58 +1,21 @@
-"""Features and sentences for training TAN: found, matched, filtered, split."""
+"""Features and sentences for training TAN, as windows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vidalign.aligners.tokens import Tokenizer
-from vidalign.errors import ConfigError, DataError
-from vidalign.training.data.rows import Origin, open_rows
-from vidalign.training.data.sources import (
-    Gathered,
-    Holding,
-    Reading,
-    features_below,
-    folder_matches,
-    gather,
-    read_names,
-    split,
-    table_matches,
-)
+from vidalign.training.data.rows import Origin, Rows
 from vidalign.training.data.spoken import Spoken
+from vidalign.training.data.spoken_videos import Sources, load_videos
 from vidalign.training.data.windows import TanVideo, TanWindows, WindowOptions, tan_video
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureSource:
-    """A folder of features with the subtitles of the same names (a folder, or one JSON {video: {text, start,
-    end}} as HTM-370K comes), or a CSV `manifest` with the columns features and subtitles."""
+class TanData(Sources):
+    """What TAN is trained on, as windows; published are videos of 64 to 1000 s (Han et al., CVPR 2022)."""
 
-    features: Path | None = None
-    subtitles: Path | None = None
-    manifest: Path | None = None
-
-    def __post_init__(self) -> None:
-        folders = (self.features is not None, self.subtitles is not None)
-        if folders != ((True, True) if self.manifest is None else (False, False)):
-            raise ConfigError(
-                "give features and subtitles, or a manifest", hint="not one of the former alone"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class TanData:
-    """What TAN is trained on; only videos longer than `min_seconds` and shorter than `max_seconds` are used
-    (Han et al., CVPR 2022: 64 and 1000)."""
-
-    training: FeatureSource
-    validation: FeatureSource | None = None
-    reading: Reading = field(default_factory=Reading)
-    holding: Holding = field(default_factory=Holding)
     windows: WindowOptions = field(default_factory=WindowOptions)
-    min_seconds: float = 0.0
-    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,69 +29,14 @@ class TanSets:
 
 
 def load_tan_sets(data: TanData, tokenizer: Tokenizer, seed: int = 0) -> TanSets:
-    """Find and match everything; raises ConfigError, DataError, SubtitleError.
+    """Find and match everything, as `load_videos`."""
 
-    A single video that cannot be used is left out with a warning, but features made in different ways are
-    refused.
-    """
-    reader = _Reader(data, tokenizer)
-    gathered = reader.videos(data.training)
-    notes = gathered.lines()
-    if data.validation is None:
-        learned, held = split(gathered.videos, data.holding)
-    else:
-        others = reader.videos(data.validation)
-        learned, held = gathered.videos, others.videos
-        notes += others.lines()
+    def make(name: str, rows: Rows, spoken: Spoken) -> TanVideo:
+        return tan_video(name, rows, spoken, data.windows)
 
     def windows(videos: list[TanVideo]) -> TanWindows:
         return TanWindows(videos, data.windows, tokenizer, seed)
 
-    return TanSets(windows(learned), windows(held) if held else None, reader.origin(), tuple(notes))
-
-
-class _Reader:
-    """Makes videos of sources and holds their features against the first ones."""
-
-    def __init__(self, data: TanData, tokenizer: Tokenizer) -> None:
-        self._data = data
-        self._tokenizer = tokenizer
-        self._held_out = read_names(data.holding.hold_out)
-        self._first: tuple[Path, Origin] | None = None
-
-    def origin(self) -> Origin:
-        """What made the features."""
-        if self._first is None:
-            raise DataError("no features were read")
-        return self._first[1]
-
-    def videos(self, source: FeatureSource) -> Gathered[TanVideo]:
-        """The usable videos of a source."""
-        gathered: Gathered[TanVideo] = Gathered()
-        reading = self._data.reading
-        if source.manifest is not None:
-            matches = table_matches(source.manifest, "features", self._tokenizer, reading)
-        else:
-            assert source.features is not None and source.subtitles is not None
-            files = features_below(source.features)
-            matches = folder_matches(files, source.subtitles, self._tokenizer, reading, gathered)
-        return gather(matches, self._make, gathered, self._held_out)
-
-    def _make(self, name: str, path: Path, spoken: Callable[[], Spoken]) -> TanVideo:
-        rows, origin = open_rows(path)
-        longest = self._data.max_seconds
-        if rows.seconds <= self._data.min_seconds or (longest is not None and rows.seconds >= longest):
-            raise DataError("shorter or longer than the configuration allows")
-        video = tan_video(name, rows, spoken(), self._data.windows)
-        self._compare(path, origin)
-        return video
-
-    def _compare(self, path: Path, origin: Origin) -> None:
-        if self._first is None:
-            self._first = path, origin
-        other, first = self._first
-        if differences := first.differences(origin):
-            raise ConfigError(
-                f"{other} and {path} were made in different ways ({'; '.join(differences)})",
-                hint="train on features of one model and recipe",
-            )
+    found = load_videos(data, make, tokenizer)
+    held = windows(found.validation) if found.validation else None
+    return TanSets(windows(found.training), held, found.origin, found.notes)

@@ -111,15 +111,15 @@ class TanWindows:
         sentences = max(len(item.tokens) for item in items)
         words = max(item.tokens.shape[1] for item in items)
         tokens = [np.pad(item.tokens, ((0, 0), (0, words - item.tokens.shape[1]))) for item in items]
-        times = _stack([item.times for item in items], sentences)
+        times = stacked([item.times for item in items], sentences)
         return {
-            "video": torch.from_numpy(_stack([item.video for item in items], seconds)),
-            "video_padding": torch.from_numpy(_padding([len(item.video) for item in items])),
-            "tokens": torch.from_numpy(_stack(tokens, sentences).astype(np.int64)),
-            "text_padding": torch.from_numpy(_padding([len(item.tokens) for item in items])),
+            "video": torch.from_numpy(stacked([item.video for item in items], seconds)),
+            "video_padding": torch.from_numpy(padding_of([len(item.video) for item in items])),
+            "tokens": torch.from_numpy(stacked(tokens, sentences).astype(np.int64)),
+            "text_padding": torch.from_numpy(padding_of([len(item.tokens) for item in items])),
             "start": torch.from_numpy(np.ascontiguousarray(times[..., 0])),
             "end": torch.from_numpy(np.ascontiguousarray(times[..., 1])),
-            "position": torch.from_numpy(_stack([item.position for item in items], sentences)),
+            "position": torch.from_numpy(stacked([item.position for item in items], sentences)),
         }
 
     def _draw(self, random: Random, video: TanVideo) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
@@ -137,7 +137,7 @@ class TanWindows:
         first = random.choice(choice.tolist())
         start = round(spoken.times[first, 0]) - random.randint(0, self.options.jitter)
         start = max(0, min(start, video.rows.seconds - length))
-        times = _inside(spoken, start, length)
+        times = inside(spoken, start, length)
         chosen = np.flatnonzero((times[:, 1] > times[:, 0]) & spoken.has_words)
         return start, chosen, times[chosen]
 
@@ -157,7 +157,7 @@ def usable(spoken: Spoken) -> NDArray[np.bool_]:
     return lasting & spoken.has_words
 
 
-def _inside(spoken: Spoken, start: int, length: int) -> NDArray[np.int64]:
+def inside(spoken: Spoken, start: int, length: int) -> NDArray[np.int64]:
     """Times (N, 2) rounded, relative to the window, and cut off at its ends."""
     return (np.rint(spoken.times).astype(np.int64) - start).clip(0, length)
 
@@ -166,7 +166,7 @@ def _following(
     spoken: Spoken, first: int, start: int, length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sentences from `first` on up to the first that begins after the window or cannot be used."""
-    times = _inside(spoken, start, length)
+    times = inside(spoken, start, length)
     good = (times[:, 1] > times[:, 0]) & spoken.has_words & (spoken.times[:, 0] < start + length)
     stop = first
     while stop < len(good) and good[stop]:
@@ -174,14 +174,14 @@ def _following(
     return np.arange(first, stop), times[first:stop]
 
 
-def _stack(arrays: Sequence[NDArray[np.generic]], length: int) -> NDArray[np.generic]:
+def stacked(arrays: Sequence[NDArray[np.generic]], length: int) -> NDArray[np.generic]:
     """(B, length, ...), each padded by its last row."""
     return np.stack(
         [np.concatenate([array, np.repeat(array[-1:], length - len(array), axis=0)]) for array in arrays]
     )
 
 
-def _padding(lengths: Sequence[int]) -> NDArray[np.bool_]:
+def padding_of(lengths: Sequence[int]) -> NDArray[np.bool_]:
     """(B, longest), True past each length."""
     padding: NDArray[np.bool_] = np.arange(max(lengths)) >= np.array(lengths)[:, None]
     return padding

@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from vidalign.aligners.calibrate import raw_score
+from vidalign.aligners.decoders.evidence import Evidence
 from vidalign.aligners.scores import Encoders, Scorer, Scores
 from vidalign.errors import ConfigError, DataError
 from vidalign.evaluation.annotations import Truth, TruthRow, read_annotations
 from vidalign.evaluation.calibration import fit_calibration
 from vidalign.evaluation.files import NamedFiles, features_files
-from vidalign.evaluation.htm_align import PROTOCOLS, Setup, read_scores, score_rows
+from vidalign.evaluation.htm_align import PROTOCOLS, Protocol, Setup, read_scores, score_rows
 from vidalign.evaluation.prediction import judge_rows, pool
 from vidalign.evaluation.report import measure
 from vidalign.store.features import read_features
@@ -58,21 +59,29 @@ class TruthOptions:
 
 
 class KnownTruth:
-    """Runs a scorer over annotated videos, under TAN's protocol (Han et al., CVPR 2022)."""
+    """Runs a scorer over annotated videos, by default under TAN's protocol (Han et al., CVPR 2022)."""
 
-    def __init__(self, options: TruthOptions, encoders: Encoders) -> None:
+    def __init__(
+        self,
+        options: TruthOptions,
+        encoders: Encoders | None,
+        protocol: Protocol = PROTOCOLS["tan"],
+    ) -> None:
         truth = read_annotations(options.annotations)
         files = features_files(options.features)
         self.options = options
-        self.setup = Setup(PROTOCOLS["tan"], encoders=encoders)
+        self.setup = Setup(protocol, encoders=encoders)
         self.videos = _with_features(truth, files, options.limit)
         if not self.videos:
             raise DataError(f"no video of {options.annotations} has features in {options.features}")
 
     def metrics(self, scorer: Scorer) -> dict[str, float]:
         """`recall` (R@1), `auc` and whatever else can be measured, over all sentences."""
+        exact = self.setup.protocol.exact
         judged = [
-            judge_rows(read_scores(scores, times), rows, video=number)
+            judge_rows(
+                read_scores(scores, Evidence(scores.similarity, times)), rows, exact=exact, video=number
+            )
             for number, (scores, times, rows) in enumerate(self._scored(scorer))
         ]
         found = measure(pool(judged))

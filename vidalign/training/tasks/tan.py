@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from vidalign.aligners.scorers.tan import TAN
 from vidalign.aligners.scorers.windowed_tan import TanScorer
 from vidalign.aligners.tokens import Tokenizer
-from vidalign.errors import ConfigError, DataError
+from vidalign.errors import ConfigError
 from vidalign.training.data.tan import TanData, TanSets, load_tan_sets
 from vidalign.training.data.windows import TanWindows
 from vidalign.training.jobs import Run, Split
@@ -22,15 +21,13 @@ from vidalign.training.product import (
     FeatureSource,
     ModelOptions,
     aligner_card,
-    feature_source,
     write_model_folder,
 )
+from vidalign.training.tasks.finish import fitted, source_of
 from vidalign.training.tasks.heldout import KnownTruth, TruthOptions, device_of, held_out_losses
 from vidalign.training.tasks.start import LaterStart, NetworkOptions, NewStart, Start
 from vidalign.training.tasks.words import FROM_SUBTITLES, choose_words
 from vidalign.weights.cards import AlignerSpec, Calibration
-
-_LOG = logging.getLogger("vidalign.training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,8 @@ class TanJob:
     def write_model(self, objective: Any, folder: Path) -> None:
         """A model folder for `align --model`, with a calibration where the truth is given."""
         options, source = self.settings.model, self._source
-        card = aligner_card(options, self._spec(self._calibration(objective)), notes=self._notes())
+        calibration = fitted(self._truth, self._scorer(objective))
+        card = aligner_card(options, self._spec(calibration), notes=self._notes())
         weights = self._trained(objective).state_dict()
         write_model_folder(
             folder, card, {"aligner": weights}, self._start.words, precision=options.precision, source=source
@@ -126,13 +124,7 @@ class TanJob:
     @cached_property
     def _source(self) -> FeatureSource:
         """What made the features: as said, or a model that the run starts from where it is the one."""
-        origin, given = self._sets.origin, self.settings.backbone
-        near = self._start.backbone
-        if given is None and near is not None and origin.backbone in (None, near.name):
-            given = near.reference if near.folder is not None or origin.backbone is None else None
-        return feature_source(
-            given, backbone=origin.backbone, recipe=origin.recipe, weights_sha256=origin.weights_sha256
-        )
+        return source_of(self.settings.backbone, self._start.backbone, self._sets.origin)
 
     @cached_property
     def _truth(self) -> KnownTruth | None:
@@ -166,16 +158,6 @@ class TanJob:
             calibration=calibration,
             text=self._start.text,
         )
-
-    def _calibration(self, objective: TanObjective) -> Calibration | None:
-        """Fitted where the truth is given; where it does not tell enough, the model is written without."""
-        if self._truth is None or not self._truth.options.calibrate:
-            return None
-        try:
-            return self._truth.calibration(self._scorer(objective))
-        except DataError as error:
-            _LOG.warning("the model is not calibrated: %s", error)
-            return None
 
     def _notes(self) -> tuple[str, ...]:
         loss = self.settings.loss

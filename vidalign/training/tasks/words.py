@@ -24,7 +24,7 @@ def choose_words(given: str, min_count: int, read: Callable[[Tokenizer], object]
     """The words of a card, a model folder or a .npy file; or (`subtitles`) those said at least `min_count`
     times in what `read` reads with a tokenizer, the commonest first. Raises ModelError or DataError."""
     if given == FROM_SUBTITLES:
-        return _said(min_count, read)
+        return count_words(WordCounter(split_words), min_count, read)[: S3D_ROWS - 1]
     if given.endswith(".npy"):
         return load_dictionary(Path(given))
     return dictionary_of(given)
@@ -39,32 +39,35 @@ def dictionary_of(model: str) -> list[str]:
 
 
 class WordCounter:
-    """A tokenizer that only counts; every sentence with a word has one id."""
+    """A tokenizer that only counts; a sentence has as many ids as `marks`, and one more if it has a word."""
 
     name = "counter"
 
-    def __init__(self) -> None:
+    def __init__(self, split: Callable[[str], list[str]], marks: int = 0) -> None:
         self.counts: Counter[str] = Counter()
+        self._split = split
+        self._marks = marks
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        words = [split_words(text) for text in texts]
+        words = [self._split(text) for text in texts]
         for sentence in words:
             self.counts.update(sentence)
-        ids = np.array([[int(bool(sentence))] for sentence in words], np.int64).reshape(-1, 1)
+        ids = np.array([[1] * self._marks + [int(bool(sentence))] for sentence in words], np.int64)
+        ids = ids.reshape(-1, self._marks + 1)
         return ids, ids > 0
 
     def coverage(self, texts: Sequence[str]) -> float | None:
         return None
 
 
-def _said(min_count: int, read: Callable[[Tokenizer], object]) -> list[str]:
-    counter = WordCounter()
+def count_words(counter: WordCounter, min_count: int, read: Callable[[Tokenizer], object]) -> list[str]:
+    """What is said at least `min_count` times, the commonest first; raises DataError where nothing is."""
     with _told_later():
         read(counter)
     frequent = [(-count, word) for word, count in counter.counts.items() if count >= min_count]
     if not frequent:
         raise DataError(f"no word of the subtitles is said {min_count} times", hint="lower min_count")
-    return [word for _, word in sorted(frequent)[: S3D_ROWS - 1]]
+    return [word for _, word in sorted(frequent)]
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""Options and messages that the evaluations share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from vidalign.cli.output import Talk
+    from vidalign.cli.progress import Meter
+    from vidalign.errors import VidalignError
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+resamples_option = click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Bootstrap samples of videos for the 95 % intervals; 0: no intervals.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."
+)
+
+
+def noting(meter: Meter) -> Callable[[int, str], None]:
+    """Shows how many videos are done, and which is next."""
+    return lambda done, video: meter.update(done, note=video)
+
+
+def tell_left_out(
+    name: str, missing: Sequence[str], failed: Mapping[str, VidalignError], truth: Path, talk: Talk
+) -> bool:
+    """Name the videos that are not among the numbers; True when there are none."""
+    from vidalign.errors import DataError
+
+    for error in failed.values():
+        talk.error(error)
+    if missing:
+        message = f"{name}: no file for {len(missing)} of the videos of {truth}: {' '.join(missing)}"
+        talk.error(
+            DataError(message, hint="files are found by the video's name: NAME.h5, NAME.align.h5, NAME.vtt")
+        )
+    return not (missing or failed)
