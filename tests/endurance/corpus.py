@@ -11,13 +11,16 @@ import torch
 
 from tests.alignments import made_alignment
 from tests.tiny import draw_video, made_features
+from vidalign.batch.failures import Failure
 from vidalign.store.alignments import write_alignment
 from vidalign.store.exports.formats import Options
 from vidalign.store.exports.registry import get_format
 from vidalign.store.features import write_features
 from vidalign.store.pack import write_pack
+from vidalign.store.records import write_record
 from vidalign.store.text_features import write_text_features
 from vidalign.types import TextFeatures
+from vidalign.weights.recipes import get_recipe
 from vidalign.weights.tensors import save_tensors
 
 ROOT = Path(__file__).parent.parent.parent
@@ -229,3 +232,17 @@ def videos(folder: Path) -> list[Path]:
     tracks = {"eng": ["stir the egg", "put water"]}
     paths = [draw_video(folder / f"clip.{kind}", 1.5) for kind in ("mp4", "mkv", "avi", "mov", "ts")]
     return [*paths[:1] * 3, *paths[1:2], *paths, draw_video(folder / "words.mkv", 1.5, tracks=tracks)]
+
+
+def notes(folder: Path) -> list[Path]:
+    """What a batch notes beside its outputs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run, failure = folder / "run.json", folder / "a.error.json"
+    making = {"backbone": "mini", "weights_sha256": "0" * 64, "precision": "float32", "dtype": "float16"}
+    recipe = json.loads(get_recipe("mini-8fps").to_json())
+    dealing = {"total": 8, "first": 1, "step": 1}
+    head = {"schema": "vidalign.run/1", "task": "extract"}
+    write_record(run, {**head, **making, "recipe": recipe, "runtime": "torch", "shards": dealing})
+    failed = Failure("a.mp4", "in/a.mp4", "VideoError", "is empty", "", "decord", 1, True, ((0, 1), None))
+    write_record(failure, failed.as_json())
+    return [run, failure]

@@ -42,6 +42,7 @@ KINDS = {
         Kind("defaults", corpus.defaults, targets.defaults, 4, text=True, file_name="vidalign.yaml"),
         Kind("alignment-json", corpus.alignments_json, targets.stored, 6, text=True),
         Kind("json", corpus.records, targets.record, 4, text=True),
+        Kind("notes", corpus.notes, targets.note, 3, text=True),
         Kind("tables", corpus.tables, targets.table, 5, text=True, file_name="pairs.csv"),
         Kind("lists", corpus.lists, targets.path_list, 2, text=True),
         Kind("safetensors", corpus.safetensors, targets.weights, 8),

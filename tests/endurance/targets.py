@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -14,12 +14,15 @@ import click
 from vidalign.aligners.registry import state_shapes as aligner_shapes
 from vidalign.backbones.registry import state_shapes as backbone_shapes
 from vidalign.batch.child.parent import Child
+from vidalign.batch.failures import read_failure
 from vidalign.batch.foreign import MEMORY, Foreign, looking_first, only_text_track, text_track
 from vidalign.batch.imports import Stated, import_files, read_durations
 from vidalign.batch.merging import split_file
 from vidalign.batch.pairs import csv_pairs
 from vidalign.batch.reading import Reading, request_for
 from vidalign.batch.report import ItemResult
+from vidalign.batch.runfile import recorded_dealing, recorded_runtime
+from vidalign.batch.status import look, run_folders
 from vidalign.cli.config import load_defaults
 from vidalign.cli.main import cli
 from vidalign.errors import VidalignError
@@ -30,6 +33,7 @@ from vidalign.store.exports.registry import get_format
 from vidalign.store.features import read_features, write_features
 from vidalign.store.items import find_items, read_paths
 from vidalign.store.kind import kind_of
+from vidalign.store.records import write_record
 from vidalign.store.text_features import read_text_features
 from vidalign.synthetic.settings import make_settings, read_knobs
 from vidalign.text.sentences import make_transcript, retime_cues
@@ -126,14 +130,46 @@ def stored(given: Path, out: Path) -> None:
 
 def record(given: Path, out: Path) -> None:
     """Each small JSON file as whoever reads it; one that all refuse is refused."""
+    _each((read_annotations, read_durations, _tokenizer, _own_folder, _own_pins), given)
+
+
+def note(given: Path, out: Path) -> None:
+    """`status`, and the next run, on the notes of a batch."""
+    for name in ("run.json", "a.error.json"):
+        (out / name).write_bytes(given.read_bytes())
+    _each((_dealt, _runtime, _failed, _status), out)
+
+
+def _each(reads: Iterable[Callable[[Path], object]], path: Path) -> None:
+    """All of them; raises the longest error that one raised."""
     errors: list[VidalignError] = []
-    for read in (read_annotations, read_durations, _tokenizer, _own_folder, _own_pins):
+    for read in reads:
         try:
-            read(given)
+            read(path)
         except VidalignError as error:
             errors.append(error)
     if errors:
         raise max(errors, key=lambda error: len(str(error)))
+
+
+def _dealt(out: Path) -> None:
+    recorded_dealing(out, "extract")
+
+
+def _runtime(out: Path) -> None:
+    recorded_runtime(out, "extract", lambda: None)
+
+
+def _failed(out: Path) -> None:
+    found = read_failure(out / "a.error.json")
+    if found is not None:
+        write_record(out / "b.error.json", found.as_json())
+
+
+def _status(out: Path) -> None:
+    for folder, task in run_folders(out):
+        found = look(folder, task, None)
+        found.as_json(), list(found.lines())
 
 
 def _tokenizer(given: Path) -> None:

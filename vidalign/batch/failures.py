@@ -123,7 +123,7 @@ def read_failure(path: Path) -> Failure | None:
                 None if state is None else (int(state[0]), int(state[1])) for state in found["inputs"]
             ),
         )
-    except (StoreError, KeyError, TypeError, ValueError, IndexError):
+    except (StoreError, KeyError, TypeError, ValueError, OverflowError, IndexError):
         return None
 
 

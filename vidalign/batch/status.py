@@ -96,7 +96,7 @@ def _tasks(folder: Path) -> Iterator[Task]:
             found = read_record(folder / name, SCHEMA)
         except StoreError:
             continue
-        if found is not None and found.get("task") in (SUFFIXES if task is None else (task,)):
+        if found is not None and found.get("task") in ([*SUFFIXES] if task is None else [task]):
             yield found["task"]
 
 
