@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vidalign.backbones.registry import build, load_backbone, state_shapes
+from vidalign.backbones.registry import build, load_backbone, state_shapes, unfit_config
 from vidalign.backbones.spec import backbone_spec, check_recipe
 from vidalign.errors import ConfigError, DataError, MissingModelError, ModelError
 from vidalign.types import Recipe
@@ -132,3 +132,9 @@ def test_small_clips_of_even_sides_work(frames: int, size: int, tiny: Path) -> N
 def test_shapes_without_weights() -> None:
     spec = backbone_spec(get_card("s3d-howto100m"))
     assert state_shapes(spec)["text_module.word_embd.weight"] == (66250, 300)
+
+
+@pytest.mark.parametrize("config", [{"layers": 70_000}, {"vision_config": {"num_hidden_layers": 513}}])
+def test_a_network_of_too_many_layers_is_not_begun(config: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match="more than 512 layers"), unfit_config("network", config):
+        pytest.fail("it was begun")

@@ -62,7 +62,7 @@ def network_of(spec: AlignerSpec) -> nn.Module:
     config = {name: value for name, value in spec.config.items() if name != "score"}
     if spec.scorer == "tan":
         config = {"text": spec.text, **config}
-    with unfit_config(spec.scorer):
+    with unfit_config(spec.scorer, config):
         return NETWORKS[spec.scorer](**config)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ from vidalign.weights.sniff import sniff
 from vidalign.weights.tensors import load_tensors
 
 Weights = Mapping[str, Tensor]
+MOST_LAYERS = 512
+"""Layers of a kind that a card may ask for."""
 
 
 class Backbone(nn.Module):
@@ -61,18 +63,32 @@ def build(spec: BackboneSpec) -> nn.Module:
     """The network of a card, with weights as its class initialises them; raises ModelError on a config
     that makes none."""
     network = cast(Callable[..., nn.Module], load_named(get_family(spec.family).network))
-    with unfit_config(spec.family):
+    with unfit_config(spec.family, spec.config):
         return network(**spec.config)
 
 
 @contextmanager
-def unfit_config(what: str) -> Iterator[None]:
-    """Says of a card's config that no network can be made by it; raises ModelError."""
+def unfit_config(what: str, config: Mapping[str, Any]) -> Iterator[None]:
+    """Says of a card's config that no network can be made by it; raises ModelError.
+
+    One of too many layers would take hours to make.
+    """
     try:
+        if deep := [f"{name} {count}" for name, count in _layers(config) if count > MOST_LAYERS]:
+            raise ValueError(f"more than {MOST_LAYERS} layers: {deep[0]}")
         yield
     except (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"the card's config makes no {what}: {reason}", hint="mend the card") from None
+
+
+def _layers(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The numbers of layers in a config, and in the parts of one."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _layers(value)
+        elif isinstance(value, int) and str(name).endswith("layers"):
+            yield str(name), value
 
 
 def state_shapes(spec: BackboneSpec) -> dict[str, tuple[int, ...]]:
