@@ -288,7 +288,11 @@ def _find(
             "there is nothing to align", hint="vidalign align VIDEO [SUBTITLES], or --pairs CSV -o DIR"
         )
     if features is None and not video.exists():
-        raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
+        by_url = "videos by URL go through `vidalign extract`, whose file --features takes"
+        remote = ":" in video.parts[0][1:]
+        raise UsageError(
+            f"{video} does not exist", hint=by_url if remote else "check the name, or give --features"
+        )
     return Found((single_pair(video, subtitles, output, features, texts),))
 
 
