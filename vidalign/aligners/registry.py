@@ -150,7 +150,7 @@ def _tempclr(
     if len(words) > rows:
         raise ModelError(f"a vocabulary of {len(words)} entries, but the model's text BERT has {rows}")
     tokens = BertTokens(words, length=VIDEOCLIP_PIECES)
-    with unfit_config(spec.scorer):
+    with unfit_config(spec.scorer, spec.config):
         return VideoClipScorer(network, tokens, score=spec.config.get("score", "dot"), device=device), sha256
 
 
@@ -166,7 +166,7 @@ def _similarity(
     card: ModelCard, spec: AlignerSpec, weights: str | Path | None, device: str
 ) -> tuple[Scorer, str]:
     tower, sha256 = load_tower(backbone_of(card), weights, device)
-    with unfit_config(spec.scorer):
+    with unfit_config(spec.scorer, spec.config):
         return SimilarityScorer(tower, **spec.config), sha256
 
 
