@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
+from tests.endurance.hostile import HOSTILE
+from tests.endurance.soak import Soak, run
 
-from tests.endurance.soak import run
 
-
-def test_nothing_is_lost_where_processes_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = run(tmp_path / "work", videos=16, kills=2, processes=1, seed=1)
-    assert "byte for byte the same" in said[1]
+def test_nothing_is_lost_where_processes_are_killed(tmp_path: Path) -> None:
+    soak = Soak(tmp_path / "work", videos=len(HOSTILE) + 5, seed=1, timeout=6)
+    said = run(soak, kills=2, loose=0, processes=1)
+    assert said[1] == "after 2 kills: byte for byte the same"
