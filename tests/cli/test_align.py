@@ -99,6 +99,7 @@ def test_json_on_stdout(tiny: Path, here: Path, cli: Run) -> None:
 def test_a_record_for_programs(tiny: Path, cli: Run) -> None:
     record = json.loads(cli("align", "clip.mp4", "words.vtt", "--json", *ALL)[1])
     confidence, shift = record.pop("confidence"), record.pop("median_shift")
+    assert record.pop("progress")["videos"] == 1
     assert 0 < confidence <= 1
     assert -3 < shift < 3
     assert record == {

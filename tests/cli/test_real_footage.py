@@ -38,7 +38,7 @@ def write_sound_only(path: Path) -> None:
 def test_every_real_video_gets_its_features(media: Path, tmp_path: Path) -> None:
     assert main(["extract", str(media), "-o", str(tmp_path), "--backbone", "mini"]) == 0
     videos = [path for path in media.iterdir() if path.suffix in (".mp4", ".mkv")]
-    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(path.stem for path in videos)
+    assert sorted(path.stem for path in tmp_path.glob("*.h5")) == sorted(path.stem for path in videos)
     for path in tmp_path.iterdir():
         features = vidalign.load_features(path)
         assert np.isfinite(features.features).all()
@@ -64,7 +64,11 @@ def test_bad_files_among_them_are_named_and_the_rest_is_done(
     failed = {name for name, record in records.items() if record["status"] == "failed"}
     assert failed == {"empty.mp4", "sound.mp4"}
     assert "empty.mp4 is empty" in err and "sound.mp4 has no picture stream" in err
-    assert len(list((tmp_path / "out").iterdir())) == len(records) - 2 == 6
+    assert len(list((tmp_path / "out").glob("*.h5"))) == len(records) - 2 == 6
+    assert {path.name for path in (tmp_path / "out").glob("*.error.json")} == {
+        "empty.error.json",
+        "sound.error.json",
+    }
 
 
 def test_align_works_from_end_to_end_and_warns_about_the_words(

@@ -81,7 +81,7 @@ class Soak:
                 cwd=self.work,
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
 
