@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
+
+
+def debugging() -> bool:
+    """Whether VIDALIGN_DEBUG asks for tracebacks in place of one line."""
+    return os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0")
 
 
 class VidalignError(Exception):
@@ -62,9 +68,11 @@ class ChildDiedError(VidalignError):
 class SubtitleError(VidalignError):
     """A subtitle file is refused; the message gives the file and, where there is one, the line."""
 
-    def __init__(self, message: str, *, path: str = "", line: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, path: str = "", line: int = 0, hint: str = "", errno: int | None = None
+    ) -> None:
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
-        super().__init__(where + message, hint=hint)
+        super().__init__(where + message, hint=hint, errno=errno)
         self.path = path
         self.line = line
 
@@ -100,7 +108,11 @@ class MissingExtraError(UsageError):
 
 
 class OutputMismatchError(UsageError):
-    """The output exists and came from another recipe, model or input."""
+    """The output exists and was made with other settings: another recipe or model."""
+
+
+class StaleError(VidalignError):
+    """The output was made, with the same settings, from an input that has changed since."""
 
 
 class LowConfidenceError(VidalignError):

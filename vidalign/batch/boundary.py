@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from vidalign.errors import UsageError, VidalignError
+from vidalign.errors import UsageError, debugging, VidalignError
 
 Result = TypeVar("Result")
 
@@ -32,7 +31,7 @@ def attempt(work: Callable[[], Result], source: Path) -> Result | VidalignError:
             error.message = f"{source}: {error.message}"
         return error
     except Exception as error:
-        if os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0"):
+        if debugging():
             raise
         reason = " ".join(str(error).split()) or "no message"
         return InternalError(

@@ -15,7 +15,7 @@ import click
 from vidalign._version import __version__
 from vidalign.cli.lines import BROKEN_PIPE, color_choice, error_line, silence
 from vidalign.cli.options import CONFIG_FILES
-from vidalign.errors import VidalignError
+from vidalign.errors import VidalignError, debugging
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("vidalign.cli.extract:extract", "Turn videos into clip features."),
@@ -158,7 +158,7 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Tell of a fault in the program in one line; Python then leaves with exit code 1."""
-    if _debugging():
+    if debugging():
         sys.__excepthook__(kind, error, trace)
         return
     _tell(f"unexpected {kind.__name__}: {error}", "set VIDALIGN_DEBUG=1 for the traceback", 1)
@@ -175,12 +175,8 @@ def _say(line: str) -> None:
 
 
 def _traceback_if_wanted(error: VidalignError) -> None:
-    if _debugging():
+    if debugging():
         sys.__excepthook__(type(error), error, error.__traceback__)
-
-
-def _debugging() -> bool:
-    return os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0")
 
 
 def _click_message(error: click.ClickException) -> str:

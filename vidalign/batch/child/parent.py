@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, Self
 
 from vidalign.batch.child.wire import Kind, Message, NonsenseError, error_of, receive, send
-from vidalign.errors import ChildDiedError, ReadTimeoutError
+from vidalign.errors import ChildDiedError, ReadTimeoutError, debugging
 
 log = logging.getLogger("vidalign")
 
@@ -116,7 +116,7 @@ class Child:
                 [sys.executable, "-P", "-m", "vidalign.batch.child", json.dumps(settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=None if os.environ.get("VIDALIGN_DEBUG", "0") not in ("", "0") else subprocess.DEVNULL,
+                stderr=None if debugging() else subprocess.DEVNULL,
                 pass_fds=[far.fileno()],
                 start_new_session=True,
                 env=_surroundings(),
