@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import functools
 import http.server
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from tests.remote import s3_server
 from vidalign.errors import MissingExtraError, StoreError, UsageError
-from vidalign.store.remote import RemotePlace, is_url, name_of
+from vidalign.store.remote import RemotePlace, is_url, telling, told_by_url
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,9 @@ def test_urls_are_told_from_paths(text: str, expected: bool) -> None:
     assert is_url(text) is expected
 
 
-def test_name_without_query() -> None:
-    assert name_of("https://host/films/a.mp4?token=1/2#t") == "a.mp4"
+@pytest.mark.parametrize("said", ["/x/a.mp4 is broken", "/x/a.mp4: s3://b/a.mp4 is broken"])
+def test_the_url_is_said_once(said: str) -> None:
+    assert told_by_url(said, Path("/x/a.mp4"), "s3://b/a.mp4") == "s3://b/a.mp4 is broken"
 
 
 def test_bucket_files_come_and_go(bucket: RemotePlace, tmp_path: Path) -> None:
@@ -106,14 +108,21 @@ def test_web_files(website: str) -> None:
     assert b"".join(place.chunks()) == b"pictures"
     assert place.size() == 8
     assert not place.is_folder()
-    with pytest.raises(StoreError, match="does not exist"):
+    with pytest.raises(StoreError, match="does not exist") as caught:
         RemotePlace(f"{website}/b.mp4").size()
+    assert caught.value.errno == errno.ENOENT
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
     with pytest.raises(StoreError) as caught:
         RemotePlace("http://127.0.0.1:9/a.mp4").size()
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_allowed_may_be_later() -> None:
+    with pytest.raises(StoreError, match="must not be read") as caught, telling("s3://b/a.mp4"):
+        raise PermissionError
+    assert caught.value.errno == errno.EACCES
 
 
 def test_missing_bucket_is_one_line(bucket: RemotePlace) -> None:

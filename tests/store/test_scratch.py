@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from vidalign.errors import StoreError
+from vidalign.errors import StoreError, UsageError
 from vidalign.store.remote import RemotePlace
 from vidalign.store.scratch import Scratch
 
@@ -53,13 +55,72 @@ def test_never_more_than_the_limit(memory: RemotePlace, tmp_path: Path) -> None:
         thread.join()
 
 
-def test_larger_than_the_area(memory: RemotePlace, tmp_path: Path) -> None:
+def test_stopped_while_it_waits_for_room(memory: RemotePlace, tmp_path: Path) -> None:
+    caught: list[StoreError] = []
+    with Scratch(tmp_path, limit=15) as scratch:
+
+        def second() -> None:
+            try:
+                with scratch.fetched(memory.below("b.mp4"), scratch.folder / "b.mp4"):
+                    pass
+            except StoreError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=second)
+        with scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"):
+            thread.start()
+            with scratch.stopped():
+                thread.join(10)
+            assert [error.errno for error in caught] == [errno.EINTR]
+        with scratch.fetched(memory.below("b.mp4"), scratch.folder / "b.mp4") as local:
+            assert local.exists()
+
+
+def test_stopped_while_it_comes(memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chunks(self: RemotePlace) -> Iterator[bytes]:
+        yield b"12345"
+        with scratch.stopped():
+            yield b"67890"
+
+    monkeypatch.setattr(RemotePlace, "chunks", chunks)
     with (
-        Scratch(tmp_path, limit=5) as scratch,
-        pytest.raises(StoreError, match="larger than the scratch area"),
+        Scratch(tmp_path) as scratch,
+        pytest.raises(StoreError, match="the run ends"),
         scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
     ):
         pass
+
+
+def test_no_scratch_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="no scratch folder can be made in"):
+        Scratch(tmp_path / "file")
+
+
+def test_what_the_disk_says_is_kept(
+    memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, mode: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", full)
+    with (
+        Scratch(tmp_path) as scratch,
+        pytest.raises(StoreError, match=r"^memory://films/a.mp4 cannot be written") as caught,
+        scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
+    ):
+        pass
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_larger_than_the_area(memory: RemotePlace, tmp_path: Path) -> None:
+    with (
+        Scratch(tmp_path, limit=5) as scratch,
+        pytest.raises(StoreError, match="larger than the scratch area") as caught,
+        scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
+    ):
+        pass
+    assert caught.value.errno == errno.EFBIG
 
 
 @pytest.mark.parametrize("claimed", [4, 40])
@@ -69,10 +130,11 @@ def test_an_incomplete_file_is_refused(
     monkeypatch.setattr(RemotePlace, "size", lambda self: claimed)
     with (
         Scratch(tmp_path) as scratch,
-        pytest.raises(StoreError, match=rf"bytes came of {claimed}"),
+        pytest.raises(StoreError, match=rf"bytes came of {claimed}") as caught,
         scratch.fetched(memory.below("a.mp4"), scratch.folder / "a.mp4"),
     ):
         pass
+    assert caught.value.errno == errno.ESTALE
 
 
 def test_size_unknown_and_too_large(

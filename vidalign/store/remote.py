@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vidalign.errors import MissingExtraError, StoreError, UsageError
@@ -36,9 +36,9 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
-def name_of(url: str) -> str:
-    """The last part of a URL's path, without its query."""
-    return PurePosixPath(url.partition("?")[0].partition("#")[0]).name
+def told_by_url(text: str, path: Path, url: str) -> str:
+    """The text with the URL, said once, in place of the path where its file lay."""
+    return text.replace(f"{path}: {url}", url).replace(str(path), url)
 
 
 class RemotePlace:
@@ -141,10 +141,12 @@ def telling(url: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise StoreError(f"{url} does not exist", hint="check the address") from None
+        raise StoreError(f"{url} does not exist", hint="check the address", errno=errno.ENOENT) from None
     except PermissionError:
         raise StoreError(
-            f"{url} must not be read or written", hint="check the credentials of this machine"
+            f"{url} must not be read or written",
+            hint="check the credentials of this machine",
+            errno=errno.EACCES,
         ) from None
     except _failures() as error:
         reason = " ".join(str(error).split()) or type(error).__name__
