@@ -68,8 +68,8 @@ class Soak:
         for number in range(self.videos - bad):
             draw_video(self.films / f"{number:04}-good.mp4", 1.0 + number % 4, seed=self.seed + number)
 
-    def start(self, out: str, *more: str) -> subprocess.Popen[bytes]:
-        """One run into the folder `out`."""
+    def start(self, out: str, *more: str, heard: bool = False) -> subprocess.Popen[bytes]:
+        """One run into the folder `out`; `heard`: its lines can be read."""
         line = ("extract", "films", "-o", out, "--backbone", "s3d", "--json")
         settings = {
             **{"VIDALIGN_CACHE": str(self.work / "cache"), "VIDALIGN_CONFIG_DIR": str(self.work / "config")},
@@ -81,7 +81,7 @@ class Soak:
                 cwd=self.work,
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
                 stderr=stderr,
             )
 
@@ -97,7 +97,7 @@ class Soak:
 
 def calm(soak: Soak, out: str, *more: str) -> list[int]:
     """A run that nobody disturbs; gives the bytes that it and its children held after each item."""
-    process = soak.start(out, *more)
+    process = soak.start(out, *more, heard=True)
     assert process.stdout is not None
     with process.stdout as lines:
         held = [_bytes_held(process.pid) for _ in lines]
