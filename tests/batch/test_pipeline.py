@@ -145,7 +145,7 @@ def test_works_are_asked_for_late_and_in_this_thread(tiny: Path, drawn: list[Pat
             asked.append(work.key)
             yield work
 
-    with closing(extract_many(coming(), HERE)) as many:
+    with closing(extract_many(coming(), Settings(workers=0, memory=1))) as many:
         assert asked == []
         for number, _ in enumerate(many, 1):
             assert len(asked) <= number + 5

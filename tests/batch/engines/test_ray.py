@@ -155,7 +155,7 @@ class Near:
         return answer or []
 
     def dismiss(self, worker: Extractor) -> None:
-        pass
+        worker.close()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.tiny import draw_video
 from vidalign.batch.engines.sharing import SharedPipeline
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.facade import extract
-from vidalign.batch.pipeline import Made, Settings, Work
-from vidalign.errors import UsageError, VideoError
+from vidalign.batch.pipeline import Made, Pipeline, Settings, Work
+from vidalign.errors import StoreError, UsageError, VideoError
 from vidalign.types import Features
 
 HERE = Settings(workers=0)
@@ -45,16 +45,15 @@ def test_each_thread_gets_its_own(tiny: Path, tmp_path: Path) -> None:
     assert isinstance(made[3].results[0], VideoError)
 
 
-def test_an_error_of_usage_is_everybodys_and_the_next_begins_anew(
-    tiny: Path, clip_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [UsageError, StoreError, ZeroDivisionError])
+def test_what_ends_the_pipeline_is_everybodys_and_the_next_begins_anew(
+    kind: type[Exception], tiny: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = SharedPipeline(HERE)
     extraction = Extraction("mini", device="cpu")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            Extraction, "encoder", lambda *_, **__: (_ for _ in ()).throw(UsageError("no such model"))
-        )
-        with pytest.raises(UsageError, match="no such model"):
+        patch.setattr(Pipeline, "extract_many", lambda *_: (_ for _ in ()).throw(kind("no such model")))
+        with pytest.raises(kind, match="no such model"):
             made_of(pipeline, 0, clip_file, Extraction("mini", device="cpu"))
     assert isinstance(made_of(pipeline, 1, clip_file, extraction).results[0], Features)
     pipeline.close()

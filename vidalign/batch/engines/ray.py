@@ -127,6 +127,10 @@ class Extractor:
             return error
         return failed(items, made) if isinstance(made, VidalignError) else made
 
+    def close(self) -> None:
+        """End its threads and processes; those of an actor that is killed die with it."""
+        self._pipeline.close()
+
 
 def failed(items: Videos, error: VidalignError) -> list[ItemResult]:
     """The same failure for every output of a video."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
+from vidalign.batch import threads
 from vidalign.batch.pipeline import Made, Pipeline, Progress, Settings, Work
-from vidalign.errors import UsageError, VidalignError
+from vidalign.errors import VidalignError
 
 
 @dataclass(eq=False)
@@ -16,7 +17,7 @@ class _Asked:
     """A work that some thread waits for."""
 
     work: Work
-    answer: SimpleQueue[Made | VidalignError]
+    answer: SimpleQueue[Made | BaseException]
 
 
 class SharedPipeline:
@@ -35,17 +36,16 @@ class SharedPipeline:
     def extract_many(
         self, works: Iterable[Work], *, progress: Progress | None = None
     ) -> Generator[Made, None, None]:
-        """Each work's features, one work after the other; raises UsageError as a pipeline does."""
+        """Each work's features, one work after the other; raises what ends the pipeline."""
         del progress  # nobody is near enough to be told
         for work in works:
             asked = _Asked(work, SimpleQueue())
             with self._lock:
                 if self._thread is None:
-                    self._thread = Thread(target=self._run, name="vidalign-shared", daemon=True)
-                    self._thread.start()
+                    self._thread = threads.start("shared", self._run, self._leave)
                 self._asked.put(asked)
             answer = asked.answer.get()
-            if isinstance(answer, VidalignError):
+            if isinstance(answer, BaseException):
                 raise answer
             yield answer
 
@@ -59,16 +59,11 @@ class SharedPipeline:
 
     def _run(self) -> None:
         """Take works through a pipeline until it is closed or fails; all who wait then hear why."""
-        reason: VidalignError = VidalignError("the work was broken off")
-        try:
-            with Pipeline(self._settings) as pipeline:
-                for made in pipeline.extract_many(self._works()):
-                    asked = self._waiting.pop(made.key)
-                    asked.answer.put(made._replace(key=asked.work.key))
-        except UsageError as error:
-            reason = error
-        finally:
-            self._leave(reason)
+        with Pipeline(self._settings) as pipeline:
+            for made in pipeline.extract_many(self._works()):
+                asked = self._waiting.pop(made.key)
+                asked.answer.put(made._replace(key=asked.work.key))
+        self._leave(VidalignError("the work was broken off"))
 
     def _works(self) -> Iterator[Work | None]:
         """What is asked for now; None where that is nothing."""
@@ -83,7 +78,7 @@ class SharedPipeline:
             self._waiting[id(asked)] = asked
             yield asked.work._replace(key=id(asked))
 
-    def _leave(self, reason: VidalignError) -> None:
+    def _leave(self, reason: BaseException) -> None:
         """Tell all who wait, and let the next who asks begin anew."""
         with self._lock:
             self._thread = None
