@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,23 @@ def test_a_file_that_needs_too_much_memory_is_refused(foreign: Foreign, tmp_path
     foreign.check(tmp_path / "next.h5")
 
 
+@pytest.mark.parametrize("virtual", [False, True])
+def test_an_array_larger_than_what_may_be_loaded_is_refused(
+    virtual: bool, foreign: Foreign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read here in small blocks, and by whoever comes next as a whole."""
+    path = tmp_path / "long.h5"
+    with h5py.File(path, "w") as file:
+        if virtual:
+            file.create_virtual_dataset("a", h5py.VirtualLayout((2000, 2), np.float32))
+        else:
+            file.create_dataset("a", data=np.zeros((2000, 2), np.float32))
+    foreign.check(path)
+    monkeypatch.setattr("vidalign.batch.foreign.MOST_VALUES", 15999)
+    with pytest.raises(StoreError, match=r"long\.h5: 'a' has 16000 bytes, more than 15999"):
+        foreign.check(path)
+
+
 def test_tracks_come_as_they_are_read_here(foreign: Foreign, tmp_path: Path) -> None:
     video = draw_video(tmp_path / "a.mkv", 1.0, tracks={"eng": ["stir the egg", "put water"]})
     assert foreign.only_text_track(video) == 1
@@ -80,6 +98,25 @@ def test_a_death_is_one_line_that_names_the_file(
     made.close()
 
 
+def test_a_file_may_take_so_long_and_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidalign.batch.foreign.TARGET", "tests.batch.test_foreign:dawdle")
+    made = Foreign(stall=60, limit=0.5)
+    with pytest.raises(ReadTimeoutError, match=r"a\.mkv: .*more than 0\.5 s"):
+        made.only_text_track(tmp_path / "a.mkv")
+    made.close()
+
+
+def test_a_process_that_says_nothing_has_found_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidalign.batch.foreign.TARGET", "tests.batch.test_foreign:say_nothing")
+    made = Foreign()
+    assert made.only_text_track(tmp_path / "a.mkv") is None
+    with pytest.raises(ChildDiedError, match=r"a\.mkv: .*told nonsense"):
+        made.text_track(tmp_path / "a.mkv", 1)
+    made.close()
+
+
 def kill(request: Any, beat: Any) -> Iterator[Any]:
     """A child's work that crashes."""
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -90,6 +127,18 @@ def hang(request: Any, beat: Any) -> Iterator[Any]:
     """A child's work that never ends."""
     signal.pause()
     yield None
+
+
+def dawdle(request: Any, beat: Any) -> Iterator[Any]:
+    """A child's work that is never silent and never ends."""
+    while True:
+        time.sleep(0.01)
+        yield None
+
+
+def say_nothing(request: Any, beat: Any) -> Iterator[Any]:
+    """A child's work without an answer."""
+    yield from ()
 
 
 def test_what_is_untrusted_is_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

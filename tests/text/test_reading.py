@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from vidalign.errors import SubtitleError
+from vidalign.text import subtitles
 from vidalign.text.sentences import make_transcript
 from vidalign.text.subtitles import parse_subtitles, read_subtitles
 from vidalign.text.subtitles.model import Notes
@@ -50,16 +54,35 @@ def test_utf8_wins_over_the_given_encoding_and_that_over_detection() -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(SubtitleError, match="no such subtitle file"):
+    with pytest.raises(SubtitleError, match="no such subtitle file") as missing:
         read_subtitles(tmp_path / "a.vtt")
-    with pytest.raises(SubtitleError, match="cannot be read: Is a directory"):
+    assert missing.value.errno == errno.ENOENT
+    with pytest.raises(SubtitleError, match="cannot be read: Is a directory") as folder:
         read_subtitles(tmp_path)
+    assert folder.value.errno == errno.EISDIR
     (tmp_path / "a.vtt").write_text(CUE + "One")
     with pytest.raises(SubtitleError, match="no subtitle format 'xyz'") as caught:
         read_subtitles(tmp_path / "a.vtt", format="xyz")
     assert "vtt, srt" in caught.value.hint
     copy = pickle.loads(pickle.dumps(caught.value))
     assert str(copy) == str(caught.value) and copy.path == caught.value.path
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.vtt")
+    (tmp_path / "zero.vtt").symlink_to("/dev/zero")
+    for name in ("a.vtt", "zero.vtt"):
+        with pytest.raises(SubtitleError, match=rf"{name}: is not a plain file"):
+            read_subtitles(tmp_path / name)
+
+
+def test_a_file_may_be_so_large_and_no_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text(CUE + "One " * 512)
+    for most, refused in ((path.stat().st_size, False), (path.stat().st_size - 1, True)):
+        monkeypatch.setattr(subtitles, "MOST_BYTES", most)
+        with pytest.raises(SubtitleError, match="has more than") if refused else nullcontext():
+            read_subtitles(path)
 
 
 def test_the_wanted_video_among_many(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
 MEMORY = 2 << 30
 """Bytes that opening a file may take."""
+MOST_VALUES = MEMORY // 2
+"""Bytes that one array of a file may have, which whoever reads the file afterwards loads whole."""
 STALL = 60.0
 """Seconds in which something must be heard of it."""
-
+LIMIT = 1800.0
+"""Seconds that one file may take altogether."""
 
 TARGET = "vidalign.batch.child.opening:answer"
 
@@ -32,8 +36,8 @@ TARGET = "vidalign.batch.child.opening:answer"
 class Foreign:
     """A process for files of strangers, started at the first one; for any thread, one file at a time."""
 
-    def __init__(self, memory: int = MEMORY, stall: float = STALL) -> None:
-        self._memory, self._stall = memory, stall
+    def __init__(self, memory: int = MEMORY, stall: float = STALL, limit: float = LIMIT) -> None:
+        self._memory, self._stall, self._limit = memory, stall, limit
         self._child: Child | None = None
         self._lock = threading.Lock()
 
@@ -45,7 +49,7 @@ class Foreign:
         from vidalign.store.hdf5 import SIGNATURE, read_start
 
         if read_start(path, len(SIGNATURE)) == SIGNATURE:
-            self._ask({"what": "hdf5", "path": str(path)}, path)
+            self._ask({"what": "hdf5", "path": str(path), "most": MOST_VALUES}, path)
 
     def only_text_track(self, video: Path) -> int | None:
         """`vidalign.text.subtitles.container.only_text_track`, there."""
@@ -68,8 +72,8 @@ class Foreign:
             if self._child is None:
                 self._child = Child(TARGET, memory=self._memory)
                 weakref.finalize(self, self._child.close)
-            *_, last = self._child.ask(request, stall=self._stall)
-            return last
+            told = deque(self._child.ask(request, stall=self._stall, limit=self._limit), maxlen=1)
+            return told.pop() if told else None
 
 
 _active: list[Foreign] = []

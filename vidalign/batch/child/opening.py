@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 
+from vidalign.errors import StoreError
 from vidalign.store import hdf5, plain
 from vidalign.text.subtitles.container import only_text_track, read_text_track
 
@@ -23,7 +24,7 @@ def answer(request: dict[str, Any], beat: Beat) -> Iterator[Any]:
     path = Path(request["path"])
     match request["what"]:
         case "hdf5":
-            _read_all(path, beat)
+            _read_all(path, request["most"], beat)
             yield None
         case "tracks":
             yield only_text_track(path)
@@ -31,22 +32,26 @@ def answer(request: dict[str, Any], beat: Beat) -> Iterator[Any]:
             yield asdict(read_text_track(path, request["number"], rolling=request["rolling"], beat=beat))
 
 
-def _read_all(path: Path, beat: Beat) -> None:
-    """Every attribute and value, as whoever reads the file afterwards will; raises StoreError."""
+def _read_all(path: Path, most: int, beat: Beat) -> None:
+    """Every attribute and value, as whoever reads the file afterwards will; raises StoreError, also at an
+    array of more than `most` bytes.
+    """
     with plain.opened(path) as file, plain.explained(path, "is damaged"):
         hdf5.read_attributes(file, path)
         plain.check_plain(file, path, virtual=True)
-        _read_below(file, path, beat)
+        _read_below(file, path, most, beat)
 
 
-def _read_below(group: h5py.Group, path: Path, beat: Beat) -> None:
-    for _, node in plain.members(group, path):
+def _read_below(group: h5py.Group, path: Path, most: int, beat: Beat) -> None:
+    for name, node in plain.members(group, path):
         beat()
         if isinstance(node, h5py.Group):
             hdf5.read_attributes(node, path)
-            _read_below(node, path, beat)
-        elif isinstance(node, h5py.Dataset) and not node.is_virtual:
-            for block in _blocks(node):
+            _read_below(node, path, most, beat)
+        elif isinstance(node, h5py.Dataset):
+            if node.nbytes > most:
+                raise StoreError(f"{path}: {name[:60]!r} has {node.nbytes} bytes, more than {most}")
+            for block in () if node.is_virtual else _blocks(node):
                 node[block]
                 beat()
 

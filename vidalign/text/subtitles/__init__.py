@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,9 @@ from vidalign.text.subtitles.write import Unaligned, write_subtitles
 from vidalign.types import Cue
 
 Rolling = Literal["auto", "keep", "collapse"]
+
+MOST_BYTES = 4 << 30
+"""More than the captions of any data set in one file."""
 
 __all__ = [
     "Rolling",
@@ -42,14 +46,19 @@ def read_subtitles(
 
     path = Path(path)
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise SubtitleError("is not a plain file", path=str(path))
         with path.open("rb") as opened:
             head = opened.read(512)
             refuse_binary(head, Notes(path=str(path)))
-            data = head + opened.read()
-    except FileNotFoundError:
-        raise SubtitleError("there is no such subtitle file", path=str(path)) from None
+            data = head + opened.read(MOST_BYTES)
+    except FileNotFoundError as error:
+        raise SubtitleError("there is no such subtitle file", path=str(path), errno=error.errno) from None
     except OSError as error:
-        raise SubtitleError(f"cannot be read: {error.strerror}", path=str(path)) from None
+        raise SubtitleError(f"cannot be read: {error.strerror}", path=str(path), errno=error.errno) from None
+    if len(data) > MOST_BYTES:
+        raise SubtitleError(f"has more than {MOST_BYTES >> 20} MiB", path=str(path))
     return parse_subtitles(
         data, format=format, path=str(path), encoding=encoding, rolling=rolling, video=video
     )
