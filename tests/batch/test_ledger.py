@@ -465,9 +465,9 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert failure == Failure(
         "a.mp4", str(source), "VideoError", "bad", "mend it", "pyav 18", 1, True, (state_of(source),)
     )
-    assert failure.stands([source])
+    assert failure.stands([state_of(source)])
     os.utime(source, ns=(1, 1))
-    assert not failure.stands([source])
+    assert not failure.stands([state_of(source)])
 
 
 # What killed processes leave

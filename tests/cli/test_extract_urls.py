@@ -41,7 +41,8 @@ def there(bucket: str, name: str) -> bytes | None:
 def test_a_bucket_is_done_as_a_folder_is(bucket: str, cli: Run, clip_file: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    given = ("extract", f"{bucket}/in", "-o", f"{bucket}/out", "--json", "--scratch", str(scratch))
+    where = ("-o", f"{bucket}/out", "--scratch", str(scratch), "--deterministic")
+    given = ("extract", f"{bucket}/in", *where, "--json")
     code, out, _ = cli(*given)
     assert code == 1
     records = {record["item"]: record for record in map(json.loads, out.splitlines())}
@@ -52,17 +53,21 @@ def test_a_bucket_is_done_as_a_folder_is(bucket: str, cli: Run, clip_file: Path,
     assert list(scratch.iterdir()) == []
     local = tmp_path / "a.mp4"
     local.write_bytes(clip_file.read_bytes())
-    assert cli("extract", local, "-o", tmp_path / "out")[0] == 0
+    assert cli("extract", local, "-o", tmp_path / "out", "--deterministic")[0] == 0
     assert there(bucket, "out/a.h5") == (tmp_path / "out" / "a.h5").read_bytes()
     failure = json.loads(there(bucket, "out/text.error.json") or b"")
     assert failure["item"] == "text.mp4" and failure["permanent"]
+    assert failure["source"] == f"{bucket}/in/text.mp4" and failure["inputs"] == [[16, 0]]
+    assert str(scratch) not in json.dumps(failure)
     assert json.loads(there(bucket, "out/run.json") or b"")["backbone"]
 
     code, out, said = cli(*given)
     assert code == 1
     states = {record["item"]: record["status"] for record in map(json.loads, out.splitlines())}
     assert states == {"a.mp4": "skipped", "deep/b.mp4": "skipped", "text.mp4": "failed"}
-    assert "recorded in" in said
+    assert f"recorded in {bucket}/out/text.error.json" in said and str(scratch) not in said
+    RemotePlace(bucket).below("in/text.mp4").upload(str(clip_file))
+    assert cli(*given)[0] == 0
 
 
 def test_another_run_is_refused(bucket: str, cli: Run) -> None:

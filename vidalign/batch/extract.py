@@ -42,8 +42,14 @@ class Many(Protocol):
         """Each work's features as soon as they are there."""
 
 
-Opened = Callable[[Path], AbstractContextManager[Path]]
-"""Gives the file to read for a source, as long as it is needed."""
+class Fetched(Protocol):
+    """Sources that are fetched when they are read."""
+
+    def opened(self, path: Path) -> AbstractContextManager[Path]:
+        """The file to read for a source, as long as it is needed."""
+
+    def url(self, path: Path) -> str:
+        """Where a source is fetched from, nothing for one of this machine."""
 
 
 class Planned(NamedTuple):
@@ -60,11 +66,12 @@ class _Task(NamedTuple):
     item: Item
     ledger: Ledger
     is_elsewhere: bool = False
+    url: str = ""
 
     @property
     def entry(self) -> Entry:
         """As the ledger knows it."""
-        return Entry(self.item.name, self.item.output, (self.item.source,))
+        return Entry(self.item.name, self.item.output, (self.item.source,), self.url)
 
 
 def extract_items(
@@ -78,7 +85,7 @@ def extract_items(
     settings: Settings | None = None,
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
-    opened: Opened | None = None,
+    fetched: Fetched | None = None,
     progress: Begin | None = None,
 ) -> Iterator[ItemResult]:
     """Check everything now; then, as the results are asked for, extract.
@@ -89,7 +96,7 @@ def extract_items(
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
     goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
     through a pipeline that is there already, in place of one by `settings`. Outputs `elsewhere` are finished;
-    `opened` gives the file to read for a source. Two calls for one folder, in two processes or threads, do
+    `fetched` has the sources that come by URL. Two calls for one folder, in two processes or threads, do
     no item twice.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
@@ -100,8 +107,7 @@ def extract_items(
         extraction.check()
     ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
     rows = [
-        [_Task(extraction, item, ledger, item.output in elsewhere) for item in items]
-        for (extraction, items), ledger in zip(plan, ledgers, strict=True)
+        _tasks(planned, ledger, elsewhere, fetched) for planned, ledger in zip(plan, ledgers, strict=True)
     ]
     groups: list[list[_Task]] = []
     ends: list[ItemResult] = []
@@ -124,7 +130,17 @@ def extract_items(
             _ = extraction.model  # a wrong one must not be noted
         ledger.open()
     many = many or partial(extract_many, settings=settings or Settings())
-    return _Batch(list(working), many, opened, progress).results(ends, [group for group in groups if group])
+    return _Batch(list(working), many, fetched, progress).results(ends, [group for group in groups if group])
+
+
+def _tasks(
+    planned: Planned, ledger: Ledger, elsewhere: Container[Path], fetched: Fetched | None
+) -> list[_Task]:
+    urls = [fetched.url(item.source) if fetched else "" for item in planned.items]
+    return [
+        _Task(planned.extraction, item, ledger, item.output in elsewhere, url)
+        for item, url in zip(planned.items, urls, strict=True)
+    ]
 
 
 def _as_recorded(planned: Planned) -> Extraction:
@@ -171,9 +187,9 @@ class _Batch:
     """The work itself; `ledgers` are those of all folders."""
 
     def __init__(
-        self, ledgers: Sequence[Ledger], many: Many, opened: Opened | None, begin: Begin | None
+        self, ledgers: Sequence[Ledger], many: Many, fetched: Fetched | None, begin: Begin | None
     ) -> None:
-        self._ledgers, self._many, self._opened, self._begin = ledgers, many, opened, begin
+        self._ledgers, self._many, self._fetched, self._begin = ledgers, many, fetched, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, list[_Task]] = {}
         self._ends: deque[ItemResult] = deque()
@@ -207,7 +223,7 @@ class _Batch:
             self._under_way[key] = tasks
             if self._begin is not None:
                 self._meters[key] = self._begin(tasks[0].item)
-            opened = None if self._opened is None else partial(self._opened, source)
+            opened = None if self._fetched is None else partial(self._fetched.opened, source)
             yield Work(key, source, [task.extraction for task in tasks], opened)
 
     def _take(self, task: _Task) -> bool:

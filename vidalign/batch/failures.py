@@ -66,9 +66,9 @@ class Failure:
     permanent: bool
     inputs: tuple[State, ...]
 
-    def stands(self, inputs: Sequence[Path]) -> bool:
+    def stands(self, states: Sequence[State]) -> bool:
         """Whether trying again is in vain: the error was permanent and nothing has changed since."""
-        return self.permanent and self.inputs == tuple(map(state_of, inputs))
+        return self.permanent and self.inputs == tuple(states)
 
     def as_error(self, path: Path) -> FormerFailureError:
         """The error, as this run reports it."""
@@ -99,7 +99,7 @@ def state_of(path: Path) -> State:
     """The state of an input, None where it cannot be looked at."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
 
@@ -128,7 +128,12 @@ def read_failure(path: Path) -> Failure | None:
 
 
 def record_failure(
-    path: Path, item: str, inputs: Sequence[Path], states: Sequence[State], error: VidalignError, reader: str
+    path: Path,
+    item: str,
+    inputs: Sequence[Path | str],
+    states: Sequence[State],
+    error: VidalignError,
+    reader: str,
 ) -> None:
     """Write what an item failed with, in place of the record before; where that is refused nothing is kept.
 

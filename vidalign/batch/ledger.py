@@ -19,14 +19,25 @@ from vidalign.batch.runfile import Wanted, check_run, find_run, open_run
 from vidalign.errors import VidalignError
 from vidalign.store.atomic import remove_leftovers
 from vidalign.store.records import failure_path
+from vidalign.store.remote import RemotePlace, told_by_url
 
 
 class Entry(NamedTuple):
-    """One output of a folder and the files it is made from, the video (or what stands for it) first."""
+    """One output of a folder and the files it is made from, the video (or what stands for it) first.
+
+    `url` is where the first one is fetched from, if it is.
+    """
 
     name: str
     output: Path
     inputs: tuple[Path, ...]
+    url: str = ""
+
+    def states(self) -> tuple[State, ...]:
+        """What the inputs are like now."""
+        if not self.url:
+            return tuple(map(state_of, self.inputs))
+        return RemotePlace(self.url).state(), *map(state_of, self.inputs[1:])
 
 
 class Ledger:
@@ -49,7 +60,7 @@ class Ledger:
             return None
         path = failure_path(entry.output)
         failure = read_failure(path)
-        return failure.as_error(path) if failure is not None and failure.stands(entry.inputs) else None
+        return failure.as_error(path) if failure is not None and failure.stands(entry.states()) else None
 
     def check(self) -> None:
         """Raise OutputMismatchError where the folder is filled in another way."""
@@ -71,7 +82,7 @@ class Ledger:
         if not self._locks.take(key):
             self._refused.add(key)
             return False
-        self._states[key] = tuple(map(state_of, entry.inputs))
+        self._states[key] = entry.states()
         return True
 
     def may_have_ended(self, entry: Entry) -> bool:
@@ -86,8 +97,11 @@ class Ledger:
         if error is None:
             forget_failure(path)
         else:
-            states = self._states[self._key(entry)]
-            record_failure(path, entry.name, entry.inputs, states, error, self._reader)
+            source, *others = entry.inputs
+            if entry.url:
+                error.message = told_by_url(error.message, source, entry.url)
+            named, states = [entry.url or source, *others], self._states[self._key(entry)]
+            record_failure(path, entry.name, named, states, error, self._reader)
         self.give_back(entry)
 
     def give_back(self, entry: Entry) -> None:

@@ -54,6 +54,14 @@ class RemotePlace:
             found = self._system.info(self._path).get("size")
         return None if found is None else int(found)
 
+    def state(self) -> tuple[int, int] | None:
+        """Size and 0, in place of what a file system says of a file; None where it cannot be looked at."""
+        try:
+            size = self.size()
+        except StoreError:
+            return None
+        return None if size is None else (size, 0)
+
     def is_folder(self) -> bool:
         """Whether anything lies below it."""
         if self.url.partition(":")[0].lower() in WEB:

@@ -44,6 +44,13 @@ def test_names_of_files_and_lists(scratch: Scratch) -> None:
     assert rooted == "films/a b.mp4"
 
 
+def test_two_urls_of_one_name_are_refused(scratch: Scratch) -> None:
+    urls = ["https://a.example/x.mp4", "https://b.example/x.mp4"]
+    with pytest.raises(UsageError, match="would both be written as x"):
+        list(RemoteInputs(scratch).named(urls, [], None))
+    assert len(list(RemoteInputs(scratch).named([urls[0]] * 2, [], None))) == 2
+
+
 @pytest.mark.parametrize(
     ("url", "root", "said"),
     [

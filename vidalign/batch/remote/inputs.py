@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from vidalign.batch.report import ItemResult
 from vidalign.errors import UsageError
 from vidalign.store.items import VIDEO_SUFFIXES
-from vidalign.store.remote import WEB, RemotePlace, checked_name, is_url
+from vidalign.store.remote import WEB, RemotePlace, checked_name, is_url, told_by_url
 from vidalign.store.scratch import Scratch
 
 Named = tuple[Path, str]
@@ -38,17 +38,22 @@ class RemoteInputs:
 
     def opened(self, path: Path) -> AbstractContextManager[Path]:
         """The video of a path while it is read: fetched, and dropped after; one of this machine as it is."""
-        url = self._urls.get(path)
-        return nullcontext(path) if url is None else self._scratch.fetched(RemotePlace(url), path)
+        url = self.url(path)
+        return self._scratch.fetched(RemotePlace(url), path) if url else nullcontext(path)
+
+    def url(self, path: Path) -> str:
+        """Where a video is fetched from, nothing for one of this machine."""
+        return self._urls.get(path, "")
 
     def told(self, result: ItemResult) -> ItemResult:
         """The same result, with the URL in place of the path."""
-        url = self._urls.get(Path(result.source))
-        if url is None:
+        path = Path(result.source)
+        url = self.url(path)
+        if not url:
             return result
         if result.error is not None:
-            result.error.message = result.error.message.replace(result.source, url)
-        warnings = tuple(line.replace(result.source, url) for line in result.warnings)
+            result.error.message = told_by_url(result.error.message, path, url)
+        warnings = tuple(told_by_url(line, path, url) for line in result.warnings)
         return replace(result, source=url, warnings=warnings)
 
     def _of_source(self, url: str, root: str | None) -> Iterator[Named]:
@@ -66,7 +71,12 @@ class RemoteInputs:
 
     def _at(self, url: str, name: str) -> Named:
         path = self._scratch.folder / "videos" / name
-        self._urls[path] = url
+        other = self._urls.setdefault(path, url)
+        if other != url:
+            raise UsageError(
+                f"{other} and {url} would both be written as {name}",
+                hint="give --root, a URL that holds both",
+            )
         return path, name
 
 

@@ -66,6 +66,10 @@ class RemoteOutputs:
         for item in items:
             outputs.setdefault(item.name, []).append(item.output)
         for result in results:
+            if result.error is not None:
+                result.error.message, result.error.hint = map(
+                    self._by_url, (result.error.message, result.error.hint)
+                )
             made = [Path(result.output)] if result.output else outputs[result.item]
             error = patiently(partial(self._settled, made))
             if error is not None:
@@ -103,6 +107,9 @@ class RemoteOutputs:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+    def _by_url(self, text: str) -> str:
+        return text.replace(str(self.folder), self._place.url)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

@@ -42,7 +42,7 @@ class RemoteRun:
             dealing=dealing,
             settings=settings,
             elsewhere=elsewhere,
-            opened=self._inputs.opened,
+            fetched=self._inputs,
             progress=progress,
         )
         if self._outputs is not None:
