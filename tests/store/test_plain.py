@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_groups_in_circles_are_refused(tmp_path: Path) -> None:
         file["sub/again"] = file["sub"]
     with pytest.raises(StoreError, match="two places"):
         list(unpacked(pack))
+
+
+@pytest.mark.parametrize("reads", ["open", "File"])
+def test_what_the_system_refused_is_kept(reads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.h5"
+    write_features(path, made_features(5))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(h5py if reads == "File" else Path, reads, refuse)
+    with pytest.raises(StoreError) as caught:
+        read_features(path)
+    assert caught.value.errno == errno.EIO
 
 
 @pytest.mark.parametrize(

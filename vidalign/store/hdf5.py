@@ -78,7 +78,7 @@ def read_start(path: Path, size: int) -> bytes:
             return file.read(size)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise StoreError(f"cannot read {path}: {reason}") from error
+        raise StoreError(f"cannot read {path}: {reason}", errno=plain.errno_of(error)) from error
 
 
 def check_schema(found: object, wanted: str, path: Path) -> None:
@@ -126,7 +126,9 @@ def read_attributes(file: h5py.Group, path: Path) -> dict[str, Any]:
     try:
         return {str(name): _plain(value) for name, value in file.attrs.items()}
     except plain.FAULTS as error:
-        raise StoreError(f"{path}: its attributes cannot be read ({plain.first_line(error)})") from error
+        raise StoreError(
+            f"{path}: its attributes cannot be read ({plain.first_line(error)})", errno=plain.errno_of(error)
+        ) from error
 
 
 def recipe_of(text: object, path: Path) -> Recipe | None:

@@ -67,6 +67,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise StoreError(
             f"{path} is a damaged or cut off HDF5 file ({first_line(error)})",
             hint="make it again with --overwrite",
+            errno=errno_of(error),
         ) from error
     with file:
         yield file
@@ -78,7 +79,7 @@ def explained(path: Path, fault: str) -> Iterator[None]:
     try:
         yield
     except FAULTS as error:
-        raise StoreError(f"{path} {fault}: {first_line(error)}") from error
+        raise StoreError(f"{path} {fault}: {first_line(error)}", errno=errno_of(error)) from error
 
 
 def members(group: h5py.Group, path: Path, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
@@ -130,6 +131,11 @@ def check_types(known: Mapping[str, Any], cls: type[DataclassInstance], path: Pa
             continue
         if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
             raise StoreError(f"{path}: {field.name} is {str(value)[:60]!r}, which it cannot be")
+
+
+def errno_of(error: BaseException) -> int | None:
+    """What the operating system refused it with, None where it did not."""
+    return error.errno if isinstance(error, OSError) else None
 
 
 def first_line(error: BaseException) -> str:
