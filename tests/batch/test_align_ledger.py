@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.tiny import made_features, write_vtt
@@ -17,7 +18,7 @@ from vidalign.batch.align import align_pairs
 from vidalign.batch.pipeline import Made, Work
 from vidalign.batch.settings import AlignRun, Pair
 from vidalign.batch.shards import Dealing
-from vidalign.errors import OutputMismatchError, VideoError
+from vidalign.errors import OutputMismatchError, StaleError, SubtitleError, VideoError
 from vidalign.store.features import write_features
 
 RUN = AlignRun("mini", device="cpu", threshold=0.0)
@@ -81,6 +82,49 @@ def test_a_failure_is_recorded_until_its_subtitles_change(tiny: Path, pairs: lis
     subtitles.write_text(good)
     assert statuses(pairs[:1]) == ["done"]
     assert left(pairs[0]) == ["a.align.h5", "run.json"]
+
+
+def test_a_changed_input_fails_its_pair_alone(tiny: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    assert statuses(pairs[:1]) == ["done"]
+    pairs[0] = replace(pairs[0], subtitles=write_vtt(tmp_path / "b.vtt", "put the egg"))
+    ends = [result for result, _ in align_pairs(pairs, RUN, folder=tmp_path / "out")]
+    assert [result.status for result in ends] == ["failed", "done"]
+    assert isinstance(ends[0].error, StaleError)
+    assert left(pairs[0]) == ["a.align.h5", "b.align.h5", "run.json"]
+    with pytest.raises(OutputMismatchError, match="threshold"):
+        statuses(pairs[:1], replace(RUN, threshold=0.5))
+
+
+def test_kept_features_of_a_changed_video_are_not_replaced(
+    tiny: Path, pairs: list[Pair], tmp_path: Path
+) -> None:
+    pair = replace(pairs[0], features=None)
+    pair.video.write_bytes(b"x" * 10)
+    features = made_features(4, video_size=9)
+    features = replace(features, features=features.features.astype(np.float16))
+    write_features(tmp_path / "kept" / "a.h5", features)
+    run = replace(RUN, save_features=tmp_path / "kept")
+    [(result, _)] = align_pairs([pair], run, folder=tmp_path / "out")
+    assert isinstance(result.error, StaleError)
+    assert "video_size: 9 / 10" in result.error.message
+
+
+def test_inputs_that_stutter_are_given_time(
+    tiny: Path, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "BACK_OFF", (0.0,))
+    read_pair, at_hand = align.read_pair, align.features_at_hand
+    tries: list[str] = []
+
+    def stutter(kind: str) -> None:
+        tries.append(kind)
+        if tries.count(kind) == 1:
+            raise SubtitleError("bad", errno=errno.EIO)
+
+    monkeypatch.setattr(align, "read_pair", lambda *how: (stutter("pair"), read_pair(*how))[1])
+    monkeypatch.setattr(align, "features_at_hand", lambda pair: (stutter("features"), at_hand(pair))[1])
+    assert statuses(pairs[:1]) == ["done"]
+    assert tries == ["pair", "pair", "features", "features"]
 
 
 def test_too_little_confidence_is_no_failure_to_record(tiny: Path, pairs: list[Pair]) -> None:

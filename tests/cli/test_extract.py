@@ -124,12 +124,20 @@ def test_outputs_of_other_settings_are_refused_before_any_work(
     assert cli("extract", two, "-o", tmp_path / "out", *changes, "--overwrite")[0] == 0
 
 
-def test_another_video_of_the_same_name_is_refused(tiny: Path, two: Path, tmp_path: Path, cli: Run) -> None:
-    cli("extract", two, "-o", tmp_path / "out")
+def test_another_video_of_the_same_name_fails_alone(tiny: Path, two: Path, tmp_path: Path, cli: Run) -> None:
+    cli("extract", two / "a.mp4", "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "a.h5").read_bytes()
     draw_video(two / "a.mp4", 1.0)
     code, _, err = cli("extract", two, "-o", tmp_path / "out")
-    assert code == 2
-    assert "video_size: " in err
+    assert code == 1
+    [line] = [line for line in err.splitlines() if "error: " in line]
+    assert "a.mp4: the input has changed since " in line and "video_size: " in line
+    assert line.endswith("--overwrite makes it again; or remove the output")
+    assert (tmp_path / "out" / "a.h5").read_bytes() == before
+    assert names(tmp_path / "out") == ["a.h5", "b.h5"]
+    assert cli("extract", two, "-o", tmp_path / "out", "--dtype", "float32")[0] == 2
+    (tmp_path / "out" / "a.h5").unlink()
+    assert cli("extract", two, "-o", tmp_path / "out")[0] == 0
 
 
 def test_other_weights_are_refused(tiny: Path, two: Path, tmp_path: Path, cli: Run) -> None:

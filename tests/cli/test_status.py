@@ -65,7 +65,7 @@ def test_what_is_left_and_the_shards_that_have_it(out: Path, cli: Run) -> None:
         "films/sub/stale.mp4": "its video has changed: 9 bytes then, 10 now",
         "films/other.mp4": "made otherwise than backbone: mini / s3d-howto100m",
     }
-    left = ("films/slow.mp4", "films/missing.mp4", "films/sub/stale.mp4", "films/other.mp4")
+    left = ("films/slow.mp4", "films/missing.mp4")
     assert told["shards"] == {"total": 3, "again": sorted({DEALING.number_of(name) for name in left})}
 
 
@@ -76,6 +76,10 @@ def test_in_words(out: Path, cli: Run) -> None:
     assert lines[0] == "out: 7 items: 2 done (1 of videos that break off), 2 failed, 1 missing, 2 stale"
     assert lines[1].startswith("the next run tries 1 of those that failed")
     assert any(line.startswith("shards to run again, of 3: ") for line in lines)
+    assert [line.endswith("; --overwrite makes it again; or remove the output") for line in lines[2:4]] == [
+        True,
+        True,
+    ]
     assert err.count("error:") == 2
     assert "films/missing.mp4" in cli("status", "out", "--manifest", "list", "-v")[2]
 
@@ -94,6 +98,28 @@ def test_without_a_list_nothing_is_missing(out: Path, cli: Run) -> None:
     assert (told["items"], told["done"], told["missing"]) == (6, 3, [])
     assert [each["item"] for each in told["stale"]] == ["films/other"]
     assert len(told["failed"]) == 2
+    assert told["shards"]["again"] == [DEALING.number_of("films/slow.mp4")]
+    assert cli("status", "out")[1].splitlines()[-1] == "name the videos to learn all shards to run again"
+
+
+def test_without_a_list_what_cannot_be_read_names_no_shard(out: Path, cli: Run) -> None:
+    """Its name without the suffix would be dealt into another shard."""
+    for name in ("bad", "slow"):
+        failure_path(out / f"films/{name}.h5").write_text("{}")
+    assert json.loads(cli("status", "out", "--json")[1])["shards"]["again"] == []
+
+
+def test_a_name_that_no_file_can_have_is_missing(out: Path, cli: Run) -> None:
+    name = "n" * 300 + ".mp4"
+    code, said, _ = cli("status", "out", name, "--root", ".", "--json")
+    assert (code, json.loads(said)["missing"]) == (1, [name])
+
+
+def test_a_folder_is_not_taken_for_the_video(out: Path, cli: Run) -> None:
+    (out / "films" / "done").mkdir()
+    assert [each["item"] for each in json.loads(cli("status", "out", "--json")[1])["stale"]] == [
+        "films/other"
+    ]
 
 
 def test_several_backbones_and_alignments(tmp_path: Path, cli: Run) -> None:

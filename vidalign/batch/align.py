@@ -25,7 +25,7 @@ from vidalign.batch.runfile import Wanted, recorded_runtime
 from vidalign.batch.settings import AlignRun, Inputs, Pair
 from vidalign.batch.shards import Dealing
 from vidalign.batch.verdict import summarise
-from vidalign.errors import LowConfidenceError, VidalignError
+from vidalign.errors import LowConfidenceError, StaleError, VidalignError
 from vidalign.store.items import Item, place
 from vidalign.store.records import RUN
 from vidalign.types import Alignment, Features
@@ -68,7 +68,8 @@ def align_pairs(
     ends = [end for _, end in looked if end is not None]
     if any(not pair.has_features for pair in due):
         run.extraction.check()
-    if due and not overwrite:
+    stale = any(isinstance(result.error, StaleError) for result, _ in ends)
+    if (due or stale) and not overwrite:
         ledger.check()
     if dry_run:
         return iter([*ends, *map(_planned, due)])
@@ -138,7 +139,9 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
     """The end of a pair that needs no work, has failed already, or had failed for good."""
     found = attempt(lambda: finished(pair, run), pair.video)
     failed = found if isinstance(found, VidalignError) else None
-    if found is None and pair.output is not None:
+    if found is None:
+        failed = _stale_features(pair, run)
+    if found is None and failed is None and pair.output is not None:
         failed = ledger.former_failure(_entry(pair))
     if failed is not None:
         return ItemResult(pair.name, "failed", str(pair.video), error=failed), None
@@ -149,6 +152,14 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
         return ItemResult(pair.name, "failed", str(pair.video), error=unsure), found
     details = summarise(found).as_json()
     return ItemResult(pair.name, "skipped", str(pair.video), str(pair.output), details=details), found
+
+
+def _stale_features(pair: Pair, run: AlignRun) -> StaleError | None:
+    """That the features kept are of a video that has changed, and may not be replaced."""
+    if pair.kept is None or pair.has_features or pair.renew:
+        return None
+    found = attempt(partial(features_finished, pair.kept, run.extraction), pair.video)
+    return found if isinstance(found, StaleError) else None
 
 
 def _entry(pair: Pair) -> Entry:
@@ -213,7 +224,7 @@ class _Batch:
         if inputs is None:
             return
         given = replace(pair, features=pair.kept.output) if pair.kept and not pair.has_features else pair
-        features = attempt(lambda: features_at_hand(given), pair.video)
+        features = patiently(lambda: attempt(lambda: features_at_hand(given), pair.video))
         assert features is not None
         yield from self._settled(pair, inputs, features)
 
@@ -239,7 +250,7 @@ class _Batch:
             self._ledger.give_back(entry)
             self._ends.append(end)
             return None
-        inputs = attempt(lambda: read_pair(pair, self._run), pair.video)
+        inputs = patiently(lambda: attempt(lambda: read_pair(pair, self._run), pair.video))
         if isinstance(inputs, VidalignError):
             self._ledger.settle(entry, inputs)
             self._ends.append((ItemResult(pair.name, "failed", str(pair.video), error=inputs), None))
@@ -262,6 +273,7 @@ class _Batch:
             self._ledger.give_back(_entry(pair))
             self._rounds.put_off(pair, pause)
             return
+        del self._failures[pair.name]
         if isinstance(features, Features) and pair.kept is not None:
             features = _kept(pair, pair.kept, features)
         yield from self._settled(pair, inputs, features)

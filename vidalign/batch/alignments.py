@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vidalign.batch.outputs import WAY_OUT, in_the_way
+from vidalign.batch.finished import size_of
+from vidalign.batch.outputs import WAY_OUT, check_same, in_the_way
 from vidalign.batch.settings import AlignRun, Inputs, Pair, read_inputs
 from vidalign.batch.texts import read_texts, texts_sha256
 from vidalign.errors import OutputMismatchError
@@ -19,11 +21,12 @@ HOLDS_ALL = (".h5", ".json")
 def finished(pair: Pair, run: AlignRun) -> Alignment | None:
     """The output made from the same inputs and settings, None where there is none.
 
-    Raises OutputMismatchError, saying the differences, where the output came from others.
+    Raises OutputMismatchError, saying the differences, where the output came from other settings, StaleError
+    where only the inputs are others.
     """
     from vidalign.store.alignments import read_alignment
 
-    if pair.output is None or not pair.output.exists():
+    if pair.output is None or not os.path.lexists(pair.output):
         return None
     if pair.output.suffix.lower() not in HOLDS_ALL:
         raise OutputMismatchError(
@@ -31,15 +34,14 @@ def finished(pair: Pair, run: AlignRun) -> Alignment | None:
         )
     with in_the_way():
         found = read_alignment(pair.output)
-    settings = _settings(found, pair, run)
-    differences = [f"{name}: {there} / {now}" for name, there, now in settings if there != now]
+    settings = _differences(_settings(found, run, extracts=pair.features is None))
+    inputs = _differences(_inputs(found, pair))
     transcript = read_inputs(pair, run).transcript
-    if _said(found.cues) != _said(transcript.cues) or found.sentences != transcript.sentences:
-        differences.append("other sentences")
-    if differences:
-        raise OutputMismatchError(
-            f"{pair.output} was made otherwise (there / now: {'; '.join(differences)})", hint=WAY_OUT
-        )
+    if _said(found.cues) != _said(transcript.cues):
+        inputs.append("other sentences")
+    elif found.sentences != transcript.sentences:
+        settings.append("other sentences")
+    check_same(pair.output, settings, inputs)
     return found
 
 
@@ -58,15 +60,17 @@ def write_output(output: Path, alignment: Alignment, inputs: Inputs, run: AlignR
     write_text(output, write_subtitles(inputs.subtitles, times, suffix[1:], unaligned=run.unaligned))
 
 
-def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
+def _differences(values: Iterable[tuple[str, Any, Any]]) -> list[str]:
+    return [f"{name}: {there} / {now}" for name, there, now in values if there != now]
+
+
+def _settings(found: Alignment, run: AlignRun, *, extracts: bool) -> Iterator[tuple[str, Any, Any]]:
     """Name, value in the file, value now."""
     from vidalign.aligners.calibrate import threshold_of
     from vidalign.aligners.decoders import get_decoder
 
     spec = run.spec
     decoder = get_decoder(run.decoder or spec.decoder)
-    yield "video", found.video, pair.video.name
-    yield from _made_from(found, pair, run)
     yield "model", found.model, run.card.name
     yield "scorer", found.scorer, spec.scorer
     if spec.scorer == "similarity":
@@ -77,21 +81,25 @@ def _settings(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str
     yield "matrix", found.similarity is not None, run.matrix
     if spec.scorer != "similarity":
         yield "windowing", dict(found.windowing), run.windowing_told
+    if extracts and found.features_weights_sha256 is not None:
+        yield "backbone weights", found.features_weights_sha256, run.extraction.weights_sha256
 
 
-def _made_from(found: Alignment, pair: Pair, run: AlignRun) -> Iterator[tuple[str, Any, Any]]:
-    """The features, or the video and backbone, that the output came from; what it does not say is passed."""
+def _inputs(found: Alignment, pair: Pair) -> Iterator[tuple[str, Any, Any]]:
+    """The video, and the features where they are given, that the output came from, as `_settings` does;
+    what it does not say is passed.
+    """
     from vidalign.store.features import content_sha256, read_features
 
+    yield "video", found.video, pair.video.name
     yield "text features", found.text_features_sha256, texts_sha256(read_texts(pair))
     if pair.features is not None:
         if found.features_sha256 is not None:
             yield "features", found.features_sha256, content_sha256(read_features(pair.features))
         return
-    if found.video_size is not None and pair.video.is_file():
-        yield "video_size", found.video_size, pair.video.stat().st_size
-    if found.features_weights_sha256 is not None:
-        yield "backbone weights", found.features_weights_sha256, run.extraction.weights_sha256
+    size = size_of(pair.video)
+    if None not in (found.video_size, size):
+        yield "video_size", found.video_size, size
 
 
 def _said(cues: tuple[Cue, ...]) -> list[tuple[object, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from vidalign.errors import UsageError, debugging, VidalignError
+from vidalign.errors import UsageError, VidalignError, debugging
 
 Result = TypeVar("Result")
 

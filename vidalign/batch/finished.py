@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from vidalign.batch.extraction import Extraction
-from vidalign.batch.outputs import WAY_OUT, in_the_way
-from vidalign.errors import OutputMismatchError
+from vidalign.batch.outputs import check_same, in_the_way
 from vidalign.store.items import Item
 
 
 def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
     """The attributes of the output made from this video with these settings, None where there is none.
 
-    Raises OutputMismatchError, saying the differences, where the output came from others.
+    Raises OutputMismatchError, saying the differences, where the output came from other settings, StaleError
+    where only the video is another.
     """
     from vidalign.store.features import read_features_attributes
 
@@ -28,8 +29,6 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
         "precision": extraction.place.precision,
         "dtype": extraction.dtype,
     }
-    if item.source.is_file():
-        wanted["video_size"] = item.source.stat().st_size
     differences = [
         f"{key}: {found[key]} / {value}"
         for key, value in wanted.items()
@@ -42,8 +41,15 @@ def finished(item: Item, extraction: Extraction) -> dict[str, Any] | None:
         differences.append(f"gvf: {found['pooling'] or 'none'} / {extraction.gvf or 'none'}")
     if found["recipe"] is not None:
         differences += [f"recipe {line}" for line in found["recipe"].differences(extraction.resolved_recipe)]
-    if differences:
-        raise OutputMismatchError(
-            f"{item.output} was made otherwise (there / now: {'; '.join(differences)})", hint=WAY_OUT
-        )
+    size = size_of(item.source)
+    changed = None not in (found["video_size"], size) and found["video_size"] != size
+    check_same(item.output, differences, [f"video_size: {found['video_size']} / {size}"] if changed else [])
     return found
+
+
+def size_of(path: Path) -> int | None:
+    """The size of a file in bytes, None where there is no file that can be looked at."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):
+        return None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vidalign.errors import StoreError, UsageError
+from vidalign.errors import OutputMismatchError, StaleError, StoreError, UsageError
 
 WAY_OUT = "choose another output, or replace it with --overwrite"
 """What to do about an output that is in the way."""
+STALE_WAY_OUT = "--overwrite makes it again; or remove the output"
+"""What to do about an output whose input has changed."""
 
 
 def check_writable(outputs: Iterable[Path]) -> None:
@@ -37,4 +39,15 @@ def in_the_way() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise StoreError(error.message, hint=WAY_OUT) from error
+        raise StoreError(error.message, hint=WAY_OUT, errno=error.errno) from error
+
+
+def check_same(output: Path, settings: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raise OutputMismatchError where `settings` differ from those of the output, StaleError where only
+    `inputs` do; both are differences in words.
+    """
+    said = f"(there / now: {'; '.join([*settings, *inputs])})"
+    if settings:
+        raise OutputMismatchError(f"{output} was made otherwise {said}", hint=WAY_OUT)
+    if inputs:
+        raise StaleError(f"the input has changed since {output} was made {said}", hint=STALE_WAY_OUT)

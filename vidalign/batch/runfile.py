@@ -17,7 +17,7 @@ from vidalign.batch.outputs import WAY_OUT
 from vidalign.batch.shards import Dealing
 from vidalign.errors import OutputMismatchError, StoreError, UsageError
 from vidalign.store.atomic import cannot_write
-from vidalign.store.records import RUN, create_record, parse_record, read_record, write_record
+from vidalign.store.records import RUN, create_record, parse_record, read_record, run_of, write_record
 
 Task = Literal["extract", "align"]
 First = Callable[[], tuple[Path, Mapping[str, Any]] | None]
@@ -55,7 +55,7 @@ def find_run(folder: Path, task: Task) -> tuple[Path, dict[str, Any] | None]:
     Both tasks may fill one folder: who comes second writes run-TASK.json. Raises OutputMismatchError where
     another program's file is in the way.
     """
-    own = folder / f"run-{task}.json"
+    own = folder / run_of(task)
     try:
         found = read_record(folder / RUN, SCHEMA)
         if found is None and not own.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 from vidalign.batch import told
 from vidalign.batch.failures import Failure, read_failure
+from vidalign.batch.finished import size_of
+from vidalign.batch.outputs import STALE_WAY_OUT
 from vidalign.batch.runfile import SCHEMA, Task, differences, find_run
 from vidalign.batch.shards import Dealing
 from vidalign.errors import StoreError
 from vidalign.store.items import Item
-from vidalign.store.records import failure_path, is_record, read_record
+from vidalign.store.records import FAILURE, RUN, RUNS, failure_path, is_record, read_record, run_of
 
 SUFFIXES: dict[Task, str] = {"extract": ".h5", "align": told.ALIGNMENT}
 MANY = 20
@@ -24,12 +27,14 @@ MANY = 20
 class Status:
     """The items of one folder by what became of them; `stale` ones with the reason.
 
-    `partial` counts those done whose videos break off; `dealing` is how the first sharded run dealt.
+    `partial` counts those done whose videos break off; `dealing` is how the first sharded run dealt; `listed`
+    says that the items are those of a list, so that their names are known.
     """
 
     folder: Path
     task: Task
     dealing: Dealing | None
+    listed: bool = True
     done: int = 0
     partial: int = 0
     failed: list[Failure] = field(default_factory=list)
@@ -43,11 +48,13 @@ class Status:
 
     @property
     def again(self) -> list[int]:
-        """The array tasks, or shards, that have what is left: all but what failed for good."""
+        """The array tasks, or shards, that have what the next run makes: not what failed for good, not what
+        is stale, and of what is not `listed` only what failed.
+        """
         if self.dealing is None:
             return []
         failed = (failure.item for failure in self.failed if not failure.permanent)
-        return self.dealing.tasks([*failed, *self.missing, *(name for name, _ in self.stale)])
+        return self.dealing.tasks([*failed, *(self.missing if self.listed else ())])
 
     def as_json(self) -> dict[str, Any]:
         """One object with every name that is not done."""
@@ -76,10 +83,12 @@ class Status:
         if self.failed:
             yield f"the next run tries {passing} of those that failed; --retry-failed tries all of them"
         for name, why in self.stale[:MANY]:
-            yield f"stale: {name}: {why}; --overwrite makes it again"
+            yield f"stale: {name}: {why}; {STALE_WAY_OUT}"
         if self.again and self.dealing is not None:
             tasks = ",".join(map(str, self.again))
             yield f"shards to run again, of {self.dealing.total}: {tasks} (sbatch --array={tasks})"
+        if self.dealing is not None and not self.listed:
+            yield "name the videos to learn all shards to run again"
 
 
 def run_folders(folder: Path) -> list[tuple[Path, Task]]:
@@ -91,27 +100,28 @@ def run_folders(folder: Path) -> list[tuple[Path, Task]]:
 
 
 def _tasks(folder: Path) -> Iterator[Task]:
-    for name, task in (("run.json", None), ("run-extract.json", "extract"), ("run-align.json", "align")):
+    for name in RUNS:
         try:
             found = read_record(folder / name, SCHEMA)
         except StoreError:
             continue
-        if found is not None and found.get("task") in ([*SUFFIXES] if task is None else [task]):
-            yield found["task"]
+        task = None if found is None else found.get("task")
+        if task in SUFFIXES and name in (RUN, run_of(task)):
+            yield task
 
 
 def look(folder: Path, task: Task, items: Sequence[Item] | None) -> Status:
     """The status of `items`, or, where there is no list of them, of what lies in the folder."""
     settings = find_run(folder, task)[1] or {}
     shards = settings.get("shards")
-    status = Status(folder, task, None if shards is None else Dealing.from_json(shards))
+    status = Status(folder, task, None if shards is None else Dealing.from_json(shards), items is not None)
     for item in _present(folder, task) if items is None else items:
         _look_at(item, status, settings)
     return status
 
 
 def _look_at(item: Item, status: Status, settings: Mapping[str, Any]) -> None:
-    if not item.output.exists():
+    if not os.path.lexists(item.output):
         failure = read_failure(failure_path(item.output))
         if failure is None:
             status.missing.append(item.name)
@@ -136,9 +146,9 @@ def _look_at(item: Item, status: Status, settings: Mapping[str, Any]) -> None:
 
 def _doubts(item: Item, found: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Why an output must be made again."""
-    size = found["video_size"]
-    if size is not None and item.source.is_file() and item.source.stat().st_size != size:
-        yield f"its video has changed: {size} bytes then, {item.source.stat().st_size} now"
+    size, now = found["video_size"], size_of(item.source)
+    if None not in (size, now) and size != now:
+        yield f"its video has changed: {size} bytes then, {now} now"
     known = {key: value for key, value in found.items() if value is not None or key == "gvf"}
     yield from (f"made otherwise than {line}" for line in differences(settings, known))
 
@@ -149,8 +159,8 @@ def _present(folder: Path, task: Task) -> Iterable[Item]:
     found: dict[Path, Item] = {}
     for path in sorted(folder.rglob("*")):
         output = path
-        if is_record(path.name) and path.name.endswith(".error.json"):
-            output = path.with_name(path.name.removesuffix(".error.json") + ".h5")
+        if is_record(path.name) and path.name.endswith(FAILURE):
+            output = path.with_name(path.name.removesuffix(FAILURE) + ".h5")
         aligned = output.name.endswith(told.ALIGNMENT)
         if output.name.endswith(suffix) and aligned == (task == "align") and not path.name.startswith("."):
             name = output.relative_to(folder).as_posix().removesuffix(suffix)

@@ -32,8 +32,9 @@ def status(
     shards to run again.
 
     Name the videos as the run did: SOURCE is a video or a folder, --manifest a list of paths. Without any,
-    what lies in DIR is counted, and nothing can be missing. Stale: the video's size differs from that in the
-    output, or the output was made otherwise than run.json says. Exits with 1 where anything is left to do.
+    what lies in DIR is counted, nothing can be missing, and not all shards are known. Stale: the video's
+    size differs from that in the output, or the output was made otherwise than run.json says; shards are not
+    run again for it. Exits with 1 where anything is left to do.
     """
     from vidalign.batch.status import SUFFIXES, look, run_folders
     from vidalign.cli.output import emit_json, emit_text

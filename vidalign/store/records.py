@@ -11,8 +11,15 @@ from vidalign.errors import StoreError
 from vidalign.store.atomic import create_text, write_text
 
 RUN = "run.json"
-RUNS = (RUN, "run-extract.json", "run-align.json")
 FAILURE = ".error.json"
+
+
+def run_of(task: str) -> str:
+    """The run file of a task in a folder whose `run.json` is another's."""
+    return f"run-{task}.json"
+
+
+RUNS = (RUN, run_of("extract"), run_of("align"))
 
 
 def is_record(name: str) -> bool:
