@@ -168,6 +168,12 @@ def test_where_there_is_no_work_right_now_it_is_asked_again(tiny: Path, drawn: l
     assert done == ["a", "b", "c"]
 
 
+def test_so_many_cores_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "cores", lambda: 8)
+    assert Pipeline(Settings())._decoding_threads() == 8
+    assert Pipeline(Settings(cores=3))._decoding_threads() == 3
+
+
 def test_a_pipeline_serves_again(tiny: Path, drawn: list[Path]) -> None:
     with Pipeline(HERE) as line:
         first = [made.key for made in line.extract_many(works(drawn[:2]))]

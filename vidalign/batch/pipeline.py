@@ -76,13 +76,15 @@ class Settings:
     a core; 0: this process reads by itself, so that nothing guards it against hostile files. `timeout`
     seconds may be spent on reading one video. `memory` bytes of decoded pictures wait for the networks, all
     videos together (and one clip in each reader's hands). `deterministic`: every batch has one shape and
-    holds clips of one video, so that features do not depend on what else is under way.
+    holds clips of one video, so that features do not depend on what else is under way. `cores` may be used,
+    None: all that this process is allowed.
     """
 
     workers: int | None = None
     timeout: float | None = None
     memory: int = AHEAD_BYTES
     deterministic: bool = False
+    cores: int | None = None
 
 
 DEFAULT = Settings()
@@ -107,6 +109,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings = DEFAULT, guard: Guard = attempt) -> None:
         self._settings, self._guard = settings, guard
+        self._cores = settings.cores or cores()
         self._shelf: Shelf[Clips | End | Nudge] = Shelf(settings.memory)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._events: SimpleQueue[Any] = SimpleQueue()
@@ -239,14 +242,14 @@ class Pipeline:
     def _may_grow(self) -> bool:
         """Whether another reader would help, now that the network waits for pictures."""
         all_busy = self._unread > len(self._readers) and all(reader.reads for reader in self._readers)
-        room = len(self._readers) < min(cores(), MOST_READERS)
+        room = len(self._readers) < min(self._cores, MOST_READERS)
         return self._settings.workers is None and all_busy and room
 
     def _decoding_threads(self) -> int:
         """For the next video, so that all readers together keep to the cores."""
         if self._settings.workers == 0:
             return 0
-        return max(1, cores() // max(1, min(len(self._readers), self._unread)))
+        return max(1, self._cores // max(1, min(len(self._readers), self._unread)))
 
     def _nudge(self, *, nothing_follows: bool) -> None:
         """Tell the networks whether to wait for batches to fill; said once."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +23,12 @@ from vidalign.batch.engines.registry import ENGINES, make_engine
 from vidalign.batch.extract import Planned, extract_items
 from vidalign.batch.extraction import Dtype, Extraction
 from vidalign.batch.pipeline import Settings
+from vidalign.batch.report import ItemResult
 from vidalign.cli.options import engine_option
-from vidalign.errors import MissingExtraError, OutputMismatchError, UsageError, VidalignError
-from vidalign.store.features import read_features
+from vidalign.errors import MissingExtraError, OutputMismatchError, StoreError, UsageError, VidalignError
+from vidalign.store.features import read_features, write_features
 from vidalign.store.items import find_items
+from vidalign.types import Features
 
 ROOT = Path(__file__).parents[3]
 CPU_NODES = [{"CPU": 8.0}, {"CPU": 6.0}, {}]
@@ -38,7 +43,7 @@ def cluster(
     ray = SimpleNamespace(
         nodes=lambda: [*told, {"Alive": False, "Resources": {"CPU": 100.0, "GPU": 8.0}}],
         remote=lambda kind: SimpleNamespace(
-            options=lambda **needs: SimpleNamespace(remote=lambda orders: Actor(needs))
+            options=lambda **needs: SimpleNamespace(remote=lambda orders: Actor(needs, orders))
         ),
     )
     orders = Orders((Extraction("mini", device=device),), Path(), {}, False, False, False, None, None)
@@ -48,8 +53,8 @@ def cluster(
 class Actor:
     """What was asked for."""
 
-    def __init__(self, needs: dict[str, Any]) -> None:
-        self.needs = needs
+    def __init__(self, needs: dict[str, Any], orders: Orders) -> None:
+        self.needs, self.settings = needs, orders.settings
         self.ready = SimpleNamespace(remote=lambda: "ticket")
 
 
@@ -75,6 +80,7 @@ def test_an_actor_a_gpu_or_a_group_of_cores(
     assert made.places() == places
     actor, _ = made.hire()
     assert (actor.needs["num_cpus"], actor.needs["num_gpus"]) == needs
+    assert actor.settings == Settings(cores=needs[0])
 
 
 def test_a_gpu_by_number_is_not_for_many_machines() -> None:
@@ -211,6 +217,53 @@ def test_again_nothing_is_to_do_and_dry_runs_do_nothing(near: Path, clip_file: P
     assert not list(near.glob("float*"))
     assert statuses(False) == ["done"] * 2
     assert statuses(False) == ["skipped"] * 2
+
+
+def test_a_full_disk_ends_the_run_and_what_was_written_counts(
+    near: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, features: Features) -> None:
+        if path.parent.name == "float32":
+            raise StoreError(f"cannot write {path}: No space left on device", errno=errno.ENOSPC)
+        write_features(path, features)
+
+    monkeypatch.setattr("vidalign.store.features.write_features", full)
+    videos = [Path(shutil.copy(clip_file, near / name)) for name in ("a.mp4", "b.mp4")]
+    results: list[str] = []
+    with pytest.raises(StoreError, match="its disk takes no more outputs"):
+        for result in extract_on_ray(plan_for(*videos), options=RayOptions(), settings=Settings(workers=0)):
+            results.append(result.status)
+    assert results == ["done", "failed"]
+    assert [path.name for path in near.glob("float*/*.h5")] == ["a.h5"]
+
+
+def test_what_breaks_off_the_work_on_a_video_leaves_what_was_done_of_it(
+    near: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = engine.extract_items
+
+    def broken_off(*given: Any, **how: Any) -> Iterator[ItemResult]:
+        yield next(iter(whole(*given, **how)))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(engine, "extract_items", broken_off)
+    made = extract_on_ray(plan_for(clip_file), options=RayOptions(), settings=Settings(workers=0))
+    assert [(result.status, result.item) for result in made] == [("done", "clip.mp4"), ("failed", "clip.mp4")]
+
+
+def test_an_actor_that_fails_is_one_line() -> None:
+    made = cluster(CPU_NODES)
+
+    class TaskError(Exception):
+        cause = ValueError("no\nluck")
+
+    def get(ticket: object) -> None:
+        raise TaskError
+
+    made._ray.get, made._ray.exceptions = get, SimpleNamespace(RayTaskError=TaskError)
+    with pytest.raises(VidalignError, match=r"^a worker failed: ValueError: no luck") as caught:
+        made.collect("ticket")
+    assert "VIDALIGN_DEBUG=1" in caught.value.hint
 
 
 def test_what_is_wrong_for_all_ends_the_run(near: Path, clip_file: Path) -> None:

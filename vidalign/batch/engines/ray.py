@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from vidalign.batch.failures import record_failure, state_of
 from vidalign.batch.ledger import clear_leftovers
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
+from vidalign.batch.rounds import check_room
 from vidalign.batch.shards import Dealing
 from vidalign.errors import ChildDiedError, MissingExtraError, UsageError, VidalignError
 from vidalign.store.items import Item
@@ -108,24 +109,26 @@ class Extractor:
         plan = [
             Planned(extraction, [item]) for extraction, item in zip(orders.extractions, items, strict=True)
         ]
-        try:
-            made = attempt(
-                lambda: list(
-                    extract_items(
-                        plan,
-                        overwrite=orders.overwrite,
-                        retry_failed=orders.retry_failed,
-                        dry_run=orders.dry_run,
-                        dealing=orders.dealing,
-                        tidy=False,
-                        many=self._pipeline.extract_many,
-                    )
-                ),
-                items[0].source,
+        results: list[ItemResult] = []
+
+        def work() -> None:
+            made = extract_items(
+                plan,
+                overwrite=orders.overwrite,
+                retry_failed=orders.retry_failed,
+                dry_run=orders.dry_run,
+                dealing=orders.dealing,
+                tidy=False,
+                many=self._pipeline.extract_many,
             )
+            for result in made:
+                results.append(result)
+
+        try:
+            ended = attempt(work, items[0].source)
         except UsageError as error:
             return error
-        return failed(items, made) if isinstance(made, VidalignError) else made
+        return results if ended is None else [*results, *failed(items[len(results) :], ended)]
 
     def close(self) -> None:
         """End its threads and processes; those of an actor that is killed die with it."""
@@ -178,7 +181,9 @@ def extract_on_ray(
             for items, results in fleet.answers(videos):
                 if progress is not None and not dry_run:
                     _tell(progress, items, results)
-                yield from results
+                for result in results:
+                    yield result
+                    check_room(result.error)
     finally:
         if not dry_run:
             clear_leftovers(outputs)
@@ -231,10 +236,12 @@ class RayCluster:
     """The cluster that this process has joined, as a fleet's."""
 
     def __init__(self, ray: Any, orders: Orders, options: RayOptions) -> None:
-        self._ray, self._orders, self._options = ray, orders, options
+        self._ray, self._options = ray, options
+        self._device = orders.extractions[0].device
         kind: Literal["cpu", "gpu"] = self._kind()
         self._gpus = options.gpus if options.gpus is not None else int(kind == "gpu")
         self._cpus = options.cpus or self._group(kind)
+        self._orders = replace(orders, settings=replace(orders.settings or Settings(), cores=self._cpus))
         self._actor = ray.remote(Extractor)
 
     def places(self) -> int:
@@ -264,12 +271,16 @@ class RayCluster:
         return list(ready)
 
     def collect(self, ticket: Any) -> list[ItemResult]:
-        """An answer; an actor's error of usage is raised here."""
+        """An answer; what ends the run is raised here as a VidalignError."""
         problems = self._ray.exceptions
         try:
             answer = self._ray.get(ticket)
-        except problems.RayTaskError:
-            raise
+        except problems.RayTaskError as error:
+            reason = " ".join(str(error.cause).split())
+            raise VidalignError(
+                f"a worker failed: {type(error.cause).__name__}: {reason}",
+                hint="VIDALIGN_DEBUG=1 shows where it happened",
+            ) from error
         except problems.RayError as error:
             lost = isinstance(error, problems.ActorUnavailableError) or "node has died" in str(error)
             reason = " ".join(str(error).split())
@@ -284,7 +295,7 @@ class RayCluster:
 
     def _kind(self) -> Literal["cpu", "gpu"]:
         """What the actors compute on."""
-        device = self._orders.extractions[0].device
+        device = self._device
         if device.startswith("cuda:"):
             raise UsageError("--engine ray gives every worker a GPU of its own", hint="say --device cuda")
         gpu = device == "cuda" or (device == "auto" and any(gpus for _, gpus in self._nodes()))
