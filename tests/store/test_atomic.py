@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vidalign.errors import StoreError
+from vidalign.store import atomic
 from vidalign.store.atomic import atomic_path, write_text
 
 
@@ -104,3 +105,10 @@ def test_the_content_is_on_the_disk_before_the_name_is(
 def test_a_body_that_removes_the_temporary_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"), atomic_path(tmp_path / "a") as temporary:
         temporary.unlink()
+
+
+def test_leftovers_of_a_process_that_cannot_be_are_removed(tmp_path: Path) -> None:
+    name = atomic._temporary_name("a.h5").replace(f"-{os.getpid()}-", "-9999999999-")
+    (tmp_path / name).touch()
+    assert atomic.remove_leftovers(tmp_path) == 1
+    assert not list(tmp_path.iterdir())

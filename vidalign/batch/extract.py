@@ -87,7 +87,7 @@ def extract_items(
     elsewhere: Container[Path] = frozenset(),
     fetched: Fetched | None = None,
     progress: Begin | None = None,
-) -> Iterator[ItemResult]:
+) -> Generator[ItemResult, None, None]:
     """Check everything now; then, as the results are asked for, extract.
 
     All plans are for the same videos in the same order; each video is decoded once for those backbones whose
@@ -120,10 +120,9 @@ def extract_items(
     for ledger in () if overwrite else dict.fromkeys(task.ledger for row in rows for task in row):
         ledger.check()
     if dry_run:
-        return iter([*ends, *map(_planned, due)])
+        return (end for end in [*ends, *map(_planned, due)])
     if tidy:
-        held = (item for _, items in plan for item in items)
-        clear_leftovers(path for item in held for path in (item.folder / RUN, item.output))
+        clear_folders(plan)
     check_writable(task.item.output for task in due)
     for ledger, extraction in working.items():
         if ledger.is_new:
@@ -131,6 +130,12 @@ def extract_items(
         ledger.open()
     many = many or partial(extract_many, settings=settings or Settings())
     return _Batch(list(working), many, fetched, progress).results(ends, [group for group in groups if group])
+
+
+def clear_folders(plan: Sequence[Planned]) -> None:
+    """Clear the folders of all outputs, and of the run files, of what killed processes left half-written."""
+    items = (item for planned in plan for item in planned.items)
+    clear_leftovers(path for item in items for path in (item.folder / RUN, item.output))
 
 
 def _tasks(
@@ -196,7 +201,9 @@ class _Batch:
         self._failures: Counter[Path] = Counter()
         self._rounds: Rounds[list[_Task]] = Rounds(())
 
-    def results(self, ends: Sequence[ItemResult], groups: Sequence[list[_Task]]) -> Iterator[ItemResult]:
+    def results(
+        self, ends: Sequence[ItemResult], groups: Sequence[list[_Task]]
+    ) -> Generator[ItemResult, None, None]:
         """`ends`, then what becomes of the tasks of each video, as it comes; the ledgers are closed then."""
         with ExitStack() as stack:
             for ledger in self._ledgers:

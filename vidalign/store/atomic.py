@@ -169,7 +169,7 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # a number that no process has
         return False
     except OSError:
         return True  # another user's

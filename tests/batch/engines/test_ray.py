@@ -26,6 +26,7 @@ from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
 from vidalign.cli.options import engine_option
 from vidalign.errors import MissingExtraError, OutputMismatchError, StoreError, UsageError, VidalignError
+from vidalign.store.atomic import _temporary_name
 from vidalign.store.features import read_features, write_features
 from vidalign.store.items import find_items
 from vidalign.types import Features
@@ -235,6 +236,21 @@ def test_a_full_disk_ends_the_run_and_what_was_written_counts(
             results.append(result.status)
     assert results == ["done", "failed"]
     assert [path.name for path in near.glob("float*/*.h5")] == ["a.h5"]
+
+
+def test_what_killed_processes_left_is_cleared_beside_the_run_file_too(near: Path, clip_file: Path) -> None:
+    (near / "sub").mkdir()
+    items = find_items([near / "sub" / "clip.mp4"], near / "out", root=near)
+    shutil.copy(clip_file, items[0].source)
+    left = [items[0].folder / ".run.json.tmp-", items[0].output.parent / ".clip.h5.tmp-"]
+    assert left[0].parent != left[1].parent
+    dead = _temporary_name("").partition("-")[2].replace(str(os.getpid()), "4194305")
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(path.name + dead).touch()
+    plan = [Planned(Extraction("mini", device="cpu"), items)]
+    list(extract_on_ray(plan, options=RayOptions(), settings=Settings(workers=0)))
+    assert not list(near.rglob("*.tmp-*"))
 
 
 def test_what_breaks_off_the_work_on_a_video_leaves_what_was_done_of_it(

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,10 +19,9 @@ from typing import Any, Literal
 from vidalign.batch.boundary import attempt
 from vidalign.batch.engines.fleet import Fleet, WorkerLostError
 from vidalign.batch.engines.sharing import SharedPipeline
-from vidalign.batch.extract import Begin, Planned, extract_items
+from vidalign.batch.extract import Begin, Planned, clear_folders, extract_items
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.failures import record_failure, state_of
-from vidalign.batch.ledger import clear_leftovers
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import check_room
@@ -150,7 +149,7 @@ def extract_on_ray(
     dealing: Dealing | None = None,
     settings: Settings | None = None,
     progress: Begin | None = None,
-) -> Iterator[ItemResult]:
+) -> Generator[ItemResult, None, None]:
     """As `extract_items`, by the actors of a Ray cluster: $RAY_ADDRESS, that of this machine, or a new one.
 
     Sources and outputs must be where all nodes see them. What is done is on disk, so a driver that died is
@@ -167,9 +166,8 @@ def extract_on_ray(
         settings,
     )
     videos = list(zip(*(planned.items for planned in plan), strict=True))
-    outputs = [item.output for items in videos for item in items]
     if not dry_run:
-        clear_leftovers(outputs)
+        clear_folders(plan)
     try:
         with connected() as ray:
             fleet = Fleet(
@@ -186,7 +184,7 @@ def extract_on_ray(
                     check_room(result.error)
     finally:
         if not dry_run:
-            clear_leftovers(outputs)
+            clear_folders(plan)
 
 
 def _tell(progress: Begin, items: Videos, results: Sequence[ItemResult]) -> None:
