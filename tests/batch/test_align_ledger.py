@@ -15,11 +15,14 @@ import pytest
 from tests.tiny import made_features, write_vtt
 from vidalign.batch import align, rounds
 from vidalign.batch.align import align_pairs
+from vidalign.batch.failures import FormerFailureError
+from vidalign.batch.pairs import Unpaired
 from vidalign.batch.pipeline import Made, Work
 from vidalign.batch.settings import AlignRun, Pair
 from vidalign.batch.shards import Dealing
 from vidalign.errors import OutputMismatchError, StaleError, SubtitleError, VideoError
 from vidalign.store.features import write_features
+from vidalign.store.items import Item
 
 RUN = AlignRun("mini", device="cpu", threshold=0.0)
 
@@ -125,6 +128,23 @@ def test_inputs_that_stutter_are_given_time(
     monkeypatch.setattr(align, "features_at_hand", lambda pair: (stutter("features"), at_hand(pair))[1])
     assert statuses(pairs[:1]) == ["done"]
     assert tries == ["pair", "pair", "features", "features"]
+
+
+def test_videos_without_subtitles_are_recorded(tiny: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    alone = Unpaired(Item(pairs[0].video, "a.mp4", tmp_path / "out" / "a.align.h5"), SubtitleError("none"))
+    how: dict[str, Any] = {"folder": tmp_path / "out", "unpaired": [alone]}
+    assert [result.status for result, _ in align_pairs([], RUN, dry_run=True, **how)] == ["failed"]
+    assert not (tmp_path / "out").exists()
+    ends = [result for result, _ in align_pairs(pairs[1:], RUN, **how)]
+    assert [(result.item, result.status) for result in ends] == [("a.mp4", "failed"), ("b.mp4", "done")]
+    assert left(pairs[0]) == ["a.align.error.json", "b.align.h5", "run.json"]
+    [(again, _)] = align_pairs([], RUN, **how)
+    assert isinstance(again.error, FormerFailureError)
+    [(again, _)] = align_pairs([], RUN, retry_failed=True, **how)
+    assert again.error is alone.error
+    assert statuses(pairs[:1]) == ["done"]
+    list(align_pairs([], RUN, **how))
+    assert left(pairs[0]) == ["a.align.h5", "b.align.h5", "run.json"]
 
 
 def test_too_little_confidence_is_no_failure_to_record(tiny: Path, pairs: list[Pair]) -> None:

@@ -282,6 +282,7 @@ def test_two_folders(tiny: Path, folders: None, cli: Run) -> None:
     assert "a.mp4: aligned 3 of 3" in err
     code, _, err = cli("align", "films", "texts", "-o", "out", *ALL)
     assert (code, err.splitlines()[-1]) == (1, "3 items: 2 already done, 1 failed")
+    assert "no subtitles" in err and "recorded in out/sub/c.align.error.json" in err
 
 
 def test_two_folders_fail_fast(tiny: Path, folders: None, cli: Run) -> None:

@@ -184,6 +184,13 @@ def test_fail_fast_stops(tiny: Path, folder: Path, tmp_path: Path, cli: Run) -> 
     assert "4 items: 2 done, 1 partial, 1 failed" in err
 
 
+def test_fail_fast_goes_on_after_what_failed_earlier(tiny: Path, two: Path, tmp_path: Path, cli: Run) -> None:
+    (two / "a.mp4").write_bytes(b"")
+    cli("extract", two / "a.mp4", "-o", tmp_path / "out")
+    code, _, err = cli("extract", two, "-o", tmp_path / "out", "--fail-fast")
+    assert (code, "2 items: 1 done, 1 failed" in err) == (1, True)
+
+
 def test_dry_run_writes_nothing(tiny: Path, two: Path, tmp_path: Path, cli: Run) -> None:
     code, out, err = cli("extract", two, "-o", tmp_path / "out", "--dry-run")
     assert (code, out) == (0, "")

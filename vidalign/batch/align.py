@@ -18,6 +18,7 @@ from vidalign.batch.encoding import Progress
 from vidalign.batch.finished import finished as features_finished
 from vidalign.batch.ledger import Entry, Ledger, NoLedger, clear_leftovers
 from vidalign.batch.outputs import check_writable
+from vidalign.batch.pairs import Unpaired
 from vidalign.batch.pipeline import Made, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
@@ -39,6 +40,7 @@ def align_pairs(
     pairs: Sequence[Pair],
     run: AlignRun,
     *,
+    unpaired: Sequence[Unpaired] = (),
     folder: Path | None = None,
     overwrite: bool = False,
     retry_failed: bool = False,
@@ -51,8 +53,8 @@ def align_pairs(
     """Check everything now; then, as the results are asked for, align.
 
     What needs no work comes first, then each result, with its alignment, as soon as its file is on disk.
-    With the `folder` of many outputs there is a run file and a record of each failure in it, as
-    `extract_items` has, where the other arguments are told.
+    With the `folder` of many outputs there is a run file and a record of each failure in it, also of the
+    videos `unpaired`, as `extract_items` has, where the other arguments are told.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or an output came from other
     inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
@@ -71,8 +73,9 @@ def align_pairs(
     stale = any(isinstance(result.error, StaleError) for result, _ in ends)
     if (due or stale) and not overwrite:
         ledger.check()
+    alone = [_unpaired_end(each, ledger, record=not dry_run) for each in unpaired]
     if dry_run:
-        return iter([*ends, *map(_planned, due)])
+        return iter([*alone, *ends, *map(_planned, due)])
     kept = [pair.kept.output for pair in due if pair.kept is not None]
     outputs = [*kept, *(pair.output for pair in due if pair.output is not None)]
     check_writable(outputs)
@@ -84,7 +87,7 @@ def align_pairs(
     if tidy:
         written = [*outputs, *(pair.output for pair in pairs if pair.output is not None)]
         clear_leftovers(written if folder is None else [*written, folder / RUN])
-    return _Batch(run, ledger, features, settings or Settings(), progress).results(ends, due)
+    return _Batch(run, ledger, features, settings or Settings(), progress).results([*alone, *ends], due)
 
 
 class Manner(NamedTuple):
@@ -105,7 +108,7 @@ def _as_recorded(run: AlignRun, folder: Path | None) -> AlignRun:
 def _ledger(
     pairs: Sequence[Pair], run: AlignRun, folder: Path | None, dealing: Dealing | None, manner: Manner
 ) -> Ledger:
-    if folder is None or not pairs:
+    if folder is None:
         return NoLedger()
     how = partial(told.of_alignments, run, extracts=any(not pair.has_features for pair in pairs))
     first = told.first_alignment([pair.output for pair in pairs if pair.output is not None])
@@ -152,6 +155,16 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
         return ItemResult(pair.name, "failed", str(pair.video), error=unsure), found
     details = summarise(found).as_json()
     return ItemResult(pair.name, "skipped", str(pair.video), str(pair.output), details=details), found
+
+
+def _unpaired_end(unpaired: Unpaired, ledger: Ledger, *, record: bool) -> Ended:
+    """The end of a video without subtitles; it is made from them too, once they are there."""
+    item, error = unpaired
+    entry = Entry(item.name, item.output, (item.source, item.source.with_suffix(".vtt")))
+    former = ledger.former_failure(entry)
+    if former is None and record:
+        ledger.note(entry, error)
+    return ItemResult(item.name, "failed", str(item.source), error=former or error), None
 
 
 def _stale_features(pair: Pair, run: AlignRun) -> StaleError | None:

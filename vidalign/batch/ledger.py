@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +105,12 @@ class Ledger:
             record_failure(path, entry.name, named, states, error, self._reader)
         self.give_back(entry)
 
+    def note(self, entry: Entry, error: VidalignError) -> None:
+        """Record why the work on an item, which nobody takes, cannot begin; an output that is there stays."""
+        if not os.path.lexists(entry.output):
+            path = failure_path(entry.output)
+            record_failure(path, entry.name, entry.inputs, entry.states(), error, self._reader)
+
     def give_back(self, entry: Entry) -> None:
         """Leave an item as it is."""
         assert self._locks is not None
@@ -149,6 +156,9 @@ class NoLedger(Ledger):
         return False
 
     def settle(self, entry: Entry, error: VidalignError | None) -> None:
+        """Nothing."""
+
+    def note(self, entry: Entry, error: VidalignError) -> None:
         """Nothing."""
 
     def give_back(self, entry: Entry) -> None:

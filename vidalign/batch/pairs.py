@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vidalign.batch.foreign import only_text_track
-from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import Pair
 from vidalign.errors import SubtitleError, UsageError
 from vidalign.store.items import Item, find_items, name_below, place
@@ -23,12 +23,19 @@ OUTPUTS = (".h5", ".json", ".vtt", ".srt")
 COLUMNS = ("video", "subtitles", "features", "text_features")
 
 
+class Unpaired(NamedTuple):
+    """A video that has failed already, as no subtitles fit it, or several."""
+
+    item: Item
+    error: SubtitleError
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Pairs, and the videos that failed already because nothing fits them; `folder`: that of many outputs."""
+    """Pairs, and the videos that are in none; `folder`: that of many outputs."""
 
     pairs: tuple[Pair, ...]
-    failed: tuple[ItemResult, ...] = ()
+    failed: tuple[Unpaired, ...] = ()
     folder: Path | None = None
 
 
@@ -63,7 +70,7 @@ def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path |
         try:
             path, track = _for_item(item, folder, elsewhere)
         except SubtitleError as error:
-            failed.append(ItemResult(item.name, "failed", str(item.source), error=error))
+            failed.append(Unpaired(item, error))
         else:
             pairs.append(Pair(item.name, item.source, path, item.output, track))
     return Found(tuple(pairs), tuple(failed), output)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from vidalign.batch.settings import AlignRun, Unaligned
     from vidalign.batch.shards import Asked, Dealing
     from vidalign.batch.tally import Tally
+    from vidalign.cli.items import Manners
     from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.text.sentences import Segmentation
@@ -196,6 +196,7 @@ def align(
     Prints the path of each alignment file.
     """
     from vidalign.batch.settings import AlignRun
+    from vidalign.cli.items import Manners
     from vidalign.errors import UsageError
     from vidalign.weights.defaults import default_model
 
@@ -222,22 +223,9 @@ def align(
         reader=reader,
         save_features=save_features,
     )
-    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, dealing, settings)
-    if code := _align_all(found, run, talk, manners):
+    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, settings)
+    if code := _align_all(found, run, dealing, talk, manners):
         raise SystemExit(code)
-
-
-class Manners(NamedTuple):
-    """How the run treats what is there, what fails, and who listens."""
-
-    overwrite: bool
-    retry_failed: bool
-    fail_fast: bool
-    strict: bool
-    dry_run: bool
-    as_json: bool
-    dealing: Dealing | None
-    settings: Settings
 
 
 def _dealt(found: Found, asked: Asked | None, talk: Talk) -> tuple[Found, Dealing | None]:
@@ -252,7 +240,7 @@ def _dealt(found: Found, asked: Asked | None, talk: Talk) -> tuple[Found, Dealin
     share = share_of(asked, [found.folder], "align", talk)
     if share is None:
         return found, None
-    failed = tuple(result for result in found.failed if share.holds(result.item))
+    failed = tuple(each for each in found.failed if share.holds(each.item.name))
     return replace(found, pairs=tuple(share.pick(found.pairs)), failed=failed), share.dealing
 
 
@@ -296,7 +284,7 @@ def _find(
     return Found((single_pair(video, subtitles, output, features, texts),))
 
 
-def _align_all(found: Found, run: AlignRun, talk: Talk, manners: Manners) -> int:
+def _align_all(found: Found, run: AlignRun, dealing: Dealing | None, talk: Talk, manners: Manners) -> int:
     """Align, tell of each, and give the exit code."""
     from vidalign.batch.align import align_pairs
     from vidalign.batch.report import Report
@@ -310,20 +298,21 @@ def _align_all(found: Found, run: AlignRun, talk: Talk, manners: Manners) -> int
         aligned = align_pairs(
             found.pairs,
             run,
+            unpaired=found.failed,
             folder=found.folder,
             overwrite=manners.overwrite,
             retry_failed=manners.retry_failed,
             dry_run=manners.dry_run,
-            dealing=manners.dealing,
+            dealing=dealing,
             settings=manners.settings,
             progress=lambda pair: tally.begin(pair.name),
         )
         notice(run.model, talk)
-        for result, alignment in chain(((failed, None) for failed in found.failed), aligned):
+        for result, alignment in aligned:
             report.add(result)
             tally.end(result)
             _tell(result, alignment, run, talk, tally if manners.as_json else None)
-            if manners.fail_fast and report.exit_code:
+            if manners.end_with(result):
                 break
     if len(found.pairs) + len(found.failed) > 1 or not (report.worked or report.exit_code):
         talk.say(str(report))

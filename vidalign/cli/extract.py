@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vidalign.batch.pipeline import Settings
     from vidalign.batch.report import Report
     from vidalign.batch.shards import Asked, Dealing
+    from vidalign.cli.items import Manners
     from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.cli.remote import Area, Near
@@ -125,6 +127,7 @@ def extract(
     """
     from vidalign.batch.engines.registry import make_engine
     from vidalign.batch.extraction import Extraction, default_backbone
+    from vidalign.cli.items import Manners
     from vidalign.errors import UsageError
 
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
@@ -136,7 +139,7 @@ def extract(
     ]
     manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, settings)
     given = Given(sources, _listed(sources), folder, root)
-    with brought_near(given, area, make_engine(engine, engine_options)) as near:
+    with brought_near(given, area, engine, make_engine(engine, engine_options)) as near:
         report = _extract(near, extractions, shard, talk, manners)
     talk.say(str(report))
     if report.exit_code:
@@ -153,18 +156,6 @@ def _folders(folder: Path, extractions: Sequence[Extraction]) -> list[Path]:
     if len(set(names)) < len(names):
         raise UsageError(f"two backbones are called {names[0]}", hint="run once for each, into other folders")
     return [folder / extraction.card.folder_name for extraction in extractions]
-
-
-class Manners(NamedTuple):
-    """How the run treats what is there, what fails, and who listens."""
-
-    overwrite: bool
-    retry_failed: bool
-    fail_fast: bool
-    strict: bool
-    dry_run: bool
-    as_json: bool
-    settings: Settings
 
 
 def _listed(sources: Sequence[str]) -> list[str]:
@@ -212,10 +203,11 @@ def _run(
         )
         for extraction, _ in plan:
             notice(extraction.backbone, talk)
-        for result in results:
-            report.add(result)
-            tally.end(result)
-            tell(result, talk, as_json=manners.as_json, tally=tally)
-            if manners.fail_fast and report.exit_code:
-                break
+        with closing(results):
+            for result in results:
+                report.add(result)
+                tally.end(result)
+                tell(result, talk, as_json=manners.as_json, tally=tally)
+                if manners.end_with(result):
+                    break
     return report

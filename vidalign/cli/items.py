@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vidalign.cli.output import Talk, emit_json, emit_path
 
 if TYPE_CHECKING:
+    from vidalign.batch.pipeline import Settings
     from vidalign.batch.report import ItemResult
     from vidalign.batch.runfile import Task
     from vidalign.batch.shards import Asked, Shard
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 0.5
 """How often to look how far a batch is."""
+
+
+class Manners(NamedTuple):
+    """How the run treats what is there, what fails, and who listens."""
+
+    overwrite: bool
+    retry_failed: bool
+    fail_fast: bool
+    strict: bool
+    dry_run: bool
+    as_json: bool
+    settings: Settings
+
+    def end_with(self, result: ItemResult) -> bool:
+        """Whether a result ends the run: with --fail-fast, unless an earlier run has told of it."""
+        from vidalign.batch.failures import FormerFailureError
+
+        is_old = result.status == "skipped" or isinstance(result.error, FormerFailureError)
+        failed = result.status == "failed" or (self.strict and result.truncated)
+        return self.fail_fast and failed and not is_old
 
 
 @contextmanager
