@@ -42,7 +42,7 @@ RECIPES = {
 
 def cuts(messages: Any) -> tuple[Reading, list[Cut]]:
     reading = Reading()
-    return reading, list(reading.clips(messages))
+    return reading, list(reading.clips(messages, 3))
 
 
 def no_beat() -> None:
@@ -92,6 +92,38 @@ def test_numbers_stand_for_pictures() -> None:
         assert json.dumps(message["views"])
         cut = pictures.cut(message)
         assert all(a is b for a, b in zip(cut.clip.frames[0], clip.frames[0], strict=True))
+
+
+PICTURE = np.zeros((2, 2, 3), np.uint8)
+CLIP = {"recipe": 0, "first": 0, "new": [PICTURE], "views": [[0]], "times": [0.0, 1.0]}
+START = {"size": 1, "reader": "pyav", "duration": 1.0, "video_start": 0.0, "misfits": [None]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CLIP | {"recipe": 99},
+        CLIP | {"recipe": -1},
+        CLIP | {"recipe": "0"},
+        CLIP | {"times": ["a", "b"]},
+        CLIP | {"times": [0.0, float("nan")]},
+        CLIP | {"views": []},
+        CLIP | {"views": [[]]},
+        CLIP | {"new": [PICTURE[0]]},
+        START | {"duration": "long"},
+    ],
+)
+def test_nonsense_is_the_videos_error(message: dict[str, Any]) -> None:
+    """A reading process in the hands of a file may say anything."""
+    cuts(iter([START, CLIP]))
+    with pytest.raises(VideoError, match="told nonsense"):
+        cuts(iter([START, message]))
+
+
+def test_misfits_are_errors_or_none() -> None:
+    reading, _ = cuts(iter([START | {"misfits": [None, "", [1, 2]]}]))
+    assert reading.misfits[:2] == [None, None]
+    assert str(reading.misfits[2]) == "1 (2)"
 
 
 def test_several_recipes_in_one_pass_and_one_that_does_not_fit(clip_file: Path) -> None:

@@ -271,7 +271,7 @@ def video(given: Path, out: Path) -> None:
     """What reading for `extract` and `align` does with a video, and its text tracks."""
     recipe = replace(get_recipe("mini-8fps"), size=32, crop_size=32)
     try:
-        clips = Reading().clips(_reader().ask(request_for(given, "auto", [recipe], 1), stall=5, limit=8))
+        clips = Reading().clips(_reader().ask(request_for(given, "auto", [recipe], 1), stall=5, limit=8), 1)
         for _ in clips:
             pass
     finally:

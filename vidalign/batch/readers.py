@@ -120,7 +120,7 @@ class Reader:
         with job.opened() as path:
             request = request_for(path, extractions[0].reader, recipes, job.threads)
             with closing(source.ask(request, stall=STALL_SECONDS, limit=self._timeout)) as answer:
-                for cut in video.reading.clips(answer):
+                for cut in video.reading.clips(answer, len(recipes)):
                     self._shelf.put(video.row, Clips(video, cut), cut.weight)
                     self.reads = True
                     if video.hopeless:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,18 +81,28 @@ class Reading:
     truncated: bool = False
     decoded_until: float | None = None
 
-    def clips(self, answer: Messages) -> Iterator[Cut]:
-        """The clips in the messages of `read`."""
+    def clips(self, answer: Messages, recipes: int) -> Iterator[Cut]:
+        """The clips, by so many recipes, in the messages of `read`.
+
+        Raises VideoError where one makes no sense: the process that tells may be in the hands of the file.
+        """
         pictures: dict[int, Pictures] = {}
         for message in answer:
             if "recipe" in message:
                 number = message["recipe"]
-                yield pictures.setdefault(number, Pictures()).cut(message)
+                cut = pictures.setdefault(number, Pictures()).cut(message)
+                if not _makes_sense(cut, recipes):
+                    raise _nonsense()
+                yield cut
             elif "misfits" in message:
-                told = [each and VideoError(each[0], hint=each[1]) for each in message["misfits"]]
-                self.misfits = told
+                told = message["misfits"]
+                self.misfits = [
+                    VideoError(str(each[0]), hint=str(each[1])) if each else None for each in told
+                ]
                 self.size, self.reader = message["size"], message["reader"]
                 self.duration, self.video_start = message["duration"], message["video_start"]
+                if not isinstance(self.duration, float | int | None):
+                    raise _nonsense()
             else:
                 self.truncated, self.decoded_until = message["truncated"], message["decoded_until"]
 
@@ -157,6 +168,22 @@ def _clips(
     numbers = [Numbers() for _ in fitting]
     for place, clip in cut_many(reader, [recipes[number] for number in fitting], beat):
         yield {"recipe": fitting[place], **numbers[place].told(clip)}
+
+
+def _makes_sense(cut: Cut, recipes: int) -> bool:
+    """Whether the networks can be given a clip."""
+    clip = cut.clip
+    return (
+        type(cut.recipe) is int
+        and 0 <= cut.recipe < recipes
+        and bool(clip.frames and all(clip.frames))
+        and all(picture.ndim == 3 for view in clip.frames for picture in view)
+        and all(isinstance(time, float) and math.isfinite(time) for time in (clip.start, clip.end))
+    )
+
+
+def _nonsense() -> VideoError:
+    return VideoError("the process that reads it told nonsense")
 
 
 def _misfit(reader: VideoReader, recipe: Recipe) -> VideoError | None:
