@@ -87,8 +87,10 @@ def scratch_options(command: Command) -> Command:
 
 
 @contextmanager
-def brought_near(given: Given, area: Area, engine: Engine) -> Iterator[Near]:
+def brought_near(given: Given, area: Area, name: str, engine: Engine) -> Iterator[Near]:
     """What is given, with URLs replaced by paths of a scratch area; the engine brings and takes the files.
+
+    `name` is the engine's.
 
     Raises UsageError for a URL that cannot be used.
     """
@@ -101,14 +103,13 @@ def brought_near(given: Given, area: Area, engine: Engine) -> Iterator[Near]:
     if isinstance(folder, Path) and not far and not listed_far:
         yield Near(here, listed_here, [], folder, near_root, engine)
         return
-    from vidalign.batch.extract import extract_items
     from vidalign.batch.remote.inputs import RemoteInputs
     from vidalign.batch.remote.outputs import RemoteOutputs
     from vidalign.batch.remote.run import RemoteRun
     from vidalign.errors import UsageError
     from vidalign.store.scratch import Scratch
 
-    if engine is not extract_items:
+    if name != "local":
         raise UsageError("URLs go with --engine local", hint="or give Ray paths that all its machines see")
     with Scratch(area.above, area.limit) as scratch:
         inputs = RemoteInputs(scratch)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from vidalign.batch.remote.outputs import RemoteOutputs
 from vidalign.batch.report import ItemResult
-from vidalign.errors import StoreError, UsageError, VideoError
+from vidalign.batch.runfile import SCHEMA
+from vidalign.errors import OutputMismatchError, StoreError, UsageError, VideoError
 from vidalign.store.items import Item
 from vidalign.store.remote import RemotePlace
 
@@ -37,13 +39,39 @@ def test_without_a_run_file_an_output_comes(bucket: RemotePlace, tmp_path: Path)
     assert (tmp_path / "a.h5").read_bytes() == b"features"
 
 
-def test_run_files_are_sent_and_replaced(bucket: RemotePlace, tmp_path: Path) -> None:
-    outputs = RemoteOutputs("memory://bucket/out", tmp_path)
-    for content in (b"one", b"two"):
-        (tmp_path / "card").mkdir(exist_ok=True)
-        (tmp_path / "card" / "run.json").write_bytes(content)
+def run_file(shards: object = None, **settings: object) -> bytes:
+    return json.dumps({"schema": SCHEMA, "task": "extract", **settings, "shards": shards}).encode()
+
+
+def test_run_files_are_sent_once(bucket: RemotePlace, tmp_path: Path) -> None:
+    outputs, there = RemoteOutputs("memory://bucket/out", tmp_path), bucket.below("out/card/run.json")
+    ours = tmp_path / "card" / "run.json"
+    ours.parent.mkdir()
+    ours.write_bytes(run_file(dtype="float16"))
+    outputs.announce()
+    assert there.read() == ours.read_bytes()
+    for content in (run_file(dtype="float32"), b"no run file"):
+        there.write(content)
+        with pytest.raises(OutputMismatchError, match="was begun meanwhile"):
+            outputs.announce()
+        assert there.read() == content
+    outputs.announce(overwrite=True)
+    assert there.read() == ours.read_bytes()
+
+
+def test_how_items_are_dealt_is_said_once(bucket: RemotePlace, tmp_path: Path) -> None:
+    outputs, there = RemoteOutputs("memory://bucket/out", tmp_path), bucket.below("out/run.json")
+    ours = tmp_path / "run.json"
+    there.write(run_file())
+    ours.write_bytes(run_file(shards=[2]))
+    outputs.announce()
+    assert there.read() == run_file(shards=[2])
+    ours.write_bytes(run_file())
+    outputs.announce()
+    assert there.read() == run_file(shards=[2])
+    ours.write_bytes(run_file(shards=[3]))
+    with pytest.raises(OutputMismatchError):
         outputs.announce()
-        assert bucket.below("out/card/run.json").read() == content
 
 
 def test_outputs_go_away_and_records_follow(bucket: RemotePlace, tmp_path: Path) -> None:
@@ -59,7 +87,7 @@ def test_outputs_go_away_and_records_follow(bucket: RemotePlace, tmp_path: Path)
         ItemResult("a.mp4", "done", str(items[0].source), str(items[0].output)),
         ItemResult("b.mp4", "failed", str(items[1].source), error=error),
     ]
-    done, failed = outputs.sent(items, results)
+    done, failed = outputs.sent(items, (result for result in results))
     assert done.output == "memory://bucket/out/a.h5"
     assert failed.error is error
     assert [file.name for file in bucket.below("out").files()] == ["a.h5", "b.error.json"]
@@ -77,5 +105,6 @@ def test_what_cannot_be_sent_has_failed(
     monkeypatch.setattr(RemotePlace, "upload", refuse)
     made = item(tmp_path, "a.mp4")
     made.output.write_bytes(b"features")
-    (result,) = outputs.sent([made], [ItemResult("a.mp4", "done", "a.mp4", str(made.output))])
+    results = (result for result in [ItemResult("a.mp4", "done", "a.mp4", str(made.output))])
+    (result,) = outputs.sent([made], results)
     assert result.status == "failed" and "no permission" in str(result.error)

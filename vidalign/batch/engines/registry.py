@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Engine(Protocol):
         dealing: Dealing | None = None,
         settings: Settings | None = None,
         progress: Begin | None = None,
-    ) -> Iterator[ItemResult]:
+    ) -> Generator[ItemResult, None, None]:
         """What became of each item, as soon as it is on disk."""
 
 

@@ -41,6 +41,10 @@ class RemoteInputs:
         url = self.url(path)
         return self._scratch.fetched(RemotePlace(url), path) if url else nullcontext(path)
 
+    def stopped(self) -> AbstractContextManager[None]:
+        """Meanwhile nothing is fetched."""
+        return self._scratch.stopped()
+
     def url(self, path: Path) -> str:
         """Where a video is fetched from, nothing for one of this machine."""
         return self._urls.get(path, "")

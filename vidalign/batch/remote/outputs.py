@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from vidalign.batch.boundary import attempt
+from vidalign.batch.outputs import WAY_OUT
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import patiently
-from vidalign.errors import UsageError, VidalignError
+from vidalign.batch.runfile import SCHEMA, differences
+from vidalign.errors import OutputMismatchError, StoreError, UsageError, VidalignError
 from vidalign.store.items import Item
-from vidalign.store.records import RUNS, failure_path
+from vidalign.store.records import RUNS, failure_path, parse_record
 from vidalign.store.remote import WEB, RemotePlace
 
 
@@ -53,31 +57,42 @@ class RemoteOutputs:
             self._bring(self._name(next(iter(found))))
         return frozenset(found)
 
-    def announce(self) -> None:
-        """Send the run files."""
+    def announce(self, *, overwrite: bool = False) -> None:
+        """Send the run files; raises OutputMismatchError where one of other settings came first.
+
+        `overwrite` replaces it.
+        """
         for path in (path for path in self.folder.rglob("run*.json") if path.name in RUNS):
             place, content = self._place.below(self._name(path)), path.read_bytes()
-            if not place.create(content) and place.read() != content:
+            there = None if place.create(content) else place.read() or b""
+            if there is None or there == content:
+                continue
+            if overwrite or _says_more(content, there, path, place.url):
                 place.write(content)
 
-    def sent(self, items: Sequence[Item], results: Iterable[ItemResult]) -> Iterator[ItemResult]:
+    def told(self, error: VidalignError) -> None:
+        """Put the URL into an error, in place of the folder here."""
+        error.message = error.message.replace(str(self.folder), self._place.url)
+        error.hint = error.hint.replace(str(self.folder), self._place.url)
+
+    def sent(
+        self, items: Sequence[Item], results: Generator[ItemResult, None, None]
+    ) -> Generator[ItemResult, None, None]:
         """The results, each after its output or record is there and gone from here."""
         outputs: dict[str, list[Path]] = {}
         for item in items:
             outputs.setdefault(item.name, []).append(item.output)
-        for result in results:
-            if result.error is not None:
-                result.error.message, result.error.hint = map(
-                    self._by_url, (result.error.message, result.error.hint)
-                )
-            made = [Path(result.output)] if result.output else outputs[result.item]
-            error = patiently(partial(self._settled, made))
-            if error is not None:
-                yield replace(result, status="failed", output="", error=error)
-            elif result.output:
-                yield replace(result, output=f"{self._place.url}/{self._name(made[0])}")
-            else:
-                yield result
+        with closing(results):
+            for result in results:
+                if result.error is not None:
+                    self.told(result.error)
+                yield self._sent(result, [Path(result.output)] if result.output else outputs[result.item])
+
+    def _sent(self, result: ItemResult, made: Sequence[Path]) -> ItemResult:
+        error = patiently(partial(self._settled, made))
+        if error is not None:
+            return replace(result, status="failed", output="", error=error)
+        return replace(result, output=f"{self._place.url}/{self._name(made[0])}") if result.output else result
 
     def _settled(self, outputs: Sequence[Path]) -> VidalignError | None:
         def settle() -> None:
@@ -108,8 +123,20 @@ class RemoteOutputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
-    def _by_url(self, text: str) -> str:
-        return text.replace(str(self.folder), self._place.url)
-
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
+
+
+def _says_more(ours: bytes, there: bytes, path: Path, url: str) -> bool:
+    """Whether a run file says how the items are dealt, and the one there does not.
+
+    Raises OutputMismatchError where the one there is of other settings.
+    """
+    own, found = parse_record(ours, path, SCHEMA), dict[str, Any]()
+    with contextlib.suppress(StoreError):
+        found = parse_record(there, path, SCHEMA)
+    wanted, dealt = own.get("shards"), found.get("shards")
+    dealt_otherwise = None not in (wanted, dealt) and wanted != dealt
+    if found.get("task") != own["task"] or any(differences(found, own)) or dealt_otherwise:
+        raise OutputMismatchError(f"{url} was begun meanwhile by a run of other settings", hint=WAY_OUT)
+    return dealt is None and wanted is not None
