@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 import sys
-import tempfile
 import threading
 import warnings
 from importlib.metadata import version
@@ -23,7 +21,8 @@ from vidalign._version import __version__
 from vidalign.backbones.batching import CPU_BATCH
 from vidalign.backbones.registry import Backbone
 from vidalign.backbones.runtimes.probe import TOLERANCE, difference, noise_clips
-from vidalign.errors import ModelError
+from vidalign.errors import ModelError, StoreError
+from vidalign.store.atomic import atomic_folder, remove_leftovers
 from vidalign.weights.cache import cache_dir
 
 log = logging.getLogger(__name__)
@@ -62,12 +61,7 @@ class OpenVINONetwork(nn.Module):
     def _prepared(self, shape: tuple[int, ...]) -> Any:
         """A request for clips of that shape, as soon as it gives the features that torch gives."""
         folder = cache_dir() / "openvino" / self._key(shape)
-        try:
-            request = _request(folder)
-        except RuntimeError:  # not there, or spoilt
-            shutil.rmtree(folder, ignore_errors=True)
-            self._convert(shape, folder)
-            request = _request(folder)
+        request = self._request(shape, folder)
         trial = noise_clips(shape, self._recipe)
         with torch.inference_mode():
             apart = difference(_infer(request, trial), self._network(trial)[self._recipe.layer])
@@ -79,6 +73,17 @@ class OpenVINONetwork(nn.Module):
             )
         log.info("%s runs on OpenVINO; its features differ from torch's by %.1e", self._card, apart)
         return request
+
+    def _request(self, shape: tuple[int, ...], folder: Path) -> Any:
+        """A request to what is in the folder; what is not there, spoilt, or just being replaced by another
+        process is converted, twice at most.
+        """
+        for _ in range(2):
+            try:
+                return _request(folder)
+            except RuntimeError:
+                self._convert(shape, folder)
+        return _request(folder)
 
     def _key(self, shape: tuple[int, ...]) -> str:
         """What a conversion depends on."""
@@ -139,19 +144,13 @@ def _failures(openvino: Any) -> tuple[type[Exception], ...]:
 
 def _keep(openvino: Any, model: Any, folder: Path) -> None:
     """Write a converted model, whole or not at all; another process may do the same at the same time."""
+    remove_leftovers(folder.parent)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".draft-") as draft:
-            ready = Path(draft) / "ready"
-            ready.mkdir()
+        with atomic_folder(folder) as ready:
             openvino.save_model(model, ready / "model.xml", compress_to_fp16=False)
-            ready.rename(folder)
-    except OSError as error:
+    except StoreError as error:
         if not folder.is_dir():
-            raise ModelError(
-                f"{folder.parent}: cannot be written: {error.strerror or error}",
-                hint="set VIDALIGN_CACHE to a folder of your own",
-            ) from None
+            raise ModelError(error.message, hint="set VIDALIGN_CACHE to a folder of your own") from None
 
 
 def _request(folder: Path) -> Any:
