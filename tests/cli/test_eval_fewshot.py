@@ -50,8 +50,8 @@ def test_a_missing_video_is_named(cli: Run) -> None:
 @pytest.mark.parametrize(
     ("given", "code", "told"),
     [
-        (("--ways", "3"), 1, "2 classes are too few for 3 ways"),
-        (("--shots", "3"), 1, "class down has 3 of the 4 videos that an episode draws"),
+        (("--ways", "3"), 2, "2 classes are too few for 3 ways"),
+        (("--shots", "3"), 2, "class down has 3 of the 4 videos that an episode draws"),
         (("--ways", "1"), 2, "'--ways'"),
     ],
 )

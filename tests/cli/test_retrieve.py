@@ -105,6 +105,16 @@ def test_words_that_the_model_has_never_seen(cli: Run) -> None:
         (("retrieve", "f"), 2, "give either --text or TRANSCRIPTS"),
         (("retrieve", "f", "s", "--text", "cut"), 2, "give either --text or TRANSCRIPTS"),
         (("retrieve", "f", "--text", "cut", "--back"), 2, "--back goes with TRANSCRIPTS"),
+        (("retrieve", "f", "--text", "cut", "--measure", "dtw"), 2, "--measure goes with TRANSCRIPTS"),
+        (("retrieve", "f", "--text", "cut", "--reference"), 2, "--reference goes with TRANSCRIPTS"),
+        (("retrieve", "f", "s", "--subset", "val"), 2, "s has no subsets"),
+        (("retrieve", "f", "s", "--reference", "--scale", "sum"), 2, "--reference divides by the product"),
+        (
+            ("eval", "retrieve", "s", "--features", "f", "--reference", "--scale", "sum"),
+            2,
+            "--reference divides by the product",
+        ),
+        (("retrieve", "f", "said.json"), 1, "said.json is no file of segments: it has no 'database'"),
         (("retrieve", "f", "--text", " "), 1, "an empty text finds nothing"),
         (("retrieve", "s", "--text", "cut"), 1, "there is no features file in the folder"),
         (("retrieve", "f", "f"), 1, "no video with features has a transcript in f"),
@@ -119,6 +129,7 @@ def test_mistakes_are_told_in_one_line(cli: Run, given: tuple[str, ...], code: i
     Path("empty.vtt").write_text("WEBVTT\n")
     Path("other.csv").write_text("a,b\n1,2\n")
     Path("s.txt").write_text("cut\n")
+    Path("said.json").write_text('{"segments": []}')
     found, out, err = cli(*given, "-q")
     assert (found, out) == (code, "")
     [line] = err.splitlines()
@@ -141,3 +152,21 @@ def test_a_bad_file_is_named_and_the_others_are_searched(cli: Run, broken: str, 
         assert told in line
     code, _, err = cli("eval", "retrieve", "s", "--features", "f", "--background", "kept", *QUIET)
     assert code == 1 and told in err
+
+
+def test_videos_without_features_are_named(cli: Run) -> None:
+    write_vtt(Path("s", "four.vtt"), "cut")
+    Path("s.csv").write_text("video,start,end,text\none,0,9,cut\nfour,5,30,put water\n")
+    for transcripts in ("s", "s.csv"):
+        code, out, err = cli("retrieve", "f", transcripts, "--background", "removed", *QUIET)
+        assert code == 1 and out
+        [line] = err.splitlines()
+        assert f"no file for 1 of the videos of {transcripts}: four" in line
+
+
+def test_with_both_backgrounds_a_bad_file_is_named_once(cli: Run) -> None:
+    write_features(Path("f", "two.h5"), made_features(60, 5))
+    write_vtt(Path("s", "four.vtt"), "cut")
+    code, _, err = cli("eval", "retrieve", "s", "--features", "f", *QUIET)
+    assert code == 1
+    assert [line.count("two: the features are 5 wide") for line in err.splitlines()] == [1, 0]

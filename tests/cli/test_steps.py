@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.model_folders import nsva_folder
 from tests.tiny import Run, made_features
 from vidalign.store.features import write_features
 
 STEPS = ("stir the egg", "put the red bowl", "cut", "whisk water")
 TASKS = "7\nMake eggs\nhttps://x\n4\n" + ",".join(STEPS) + "\n\n8\nCut\nhttps://y\n1\ncut\n"
+EVAL = ("eval", "steps", "tasks.txt", "truth", "--features", "f")
 CALL = ("steps", "--features", "f/v.h5", "steps.txt")
 
 
@@ -99,12 +101,24 @@ def test_evaluation_has_a_row_a_decoder(cli: Run) -> None:
     assert (code, err) == (0, "")
 
 
+def test_a_model_of_sentence_features_is_not_evaluated(cli: Run) -> None:
+    nsva_folder(Path("own"))
+    code, out, err = cli(*EVAL, "--model", "own", "-q")
+    assert (code, out) == (2, "")
+    assert "own reads sentence features, which cannot be given here; `vidalign steps --text-features`" in err
+
+
 @pytest.mark.parametrize(
     ("given", "code", "told"),
     [
         (("steps", "steps.txt"), 2, "give a video, or its features, and a file of steps"),
         (("steps", "a.mp4", "gone.txt"), 2, "there is no file gone.txt"),
         ((*CALL, "--free", "--decoder", "dtw"), 2, "--free and --decoder exclude each other"),
+        (
+            (*CALL, "--decoder", "viterbi", "--decoder-option", "prior=1"),
+            2,
+            "asks when sentences are spoken, steps are not; leave prior out",
+        ),
         ((*CALL, "--decoder", "dream"), 2, "unknown decoder 'dream'"),
         (("steps", "--features", "f/v.h5", "empty.txt"), 1, "empty.txt has no step"),
         (("steps", "--features", "f/v.h5", "many.txt"), 1, "50 steps do not fit into 40 seconds"),
@@ -116,6 +130,8 @@ def test_evaluation_has_a_row_a_decoder(cli: Run) -> None:
         (("eval", "steps", "steps.txt", "truth", "--features", "f"), 1, "steps.txt:1: this is no task"),
         (("eval", "steps", "tasks.txt", "f", "--features", "f"), 1, "no annotation of these tasks"),
         (("eval", "steps", "tasks.txt", "truth", "--features", "truth"), 1, "features for none of"),
+        ((*EVAL, "--decoder", "viterbi:prior=1"), 2, "asks when sentences are spoken, steps are not"),
+        ((*EVAL, "--train", "3"), 2, "--train goes with --videos"),
         (
             ("eval", "steps", "tasks.txt", "truth", "--features", "f", "--validation", "bad.csv"),
             2,

@@ -31,6 +31,7 @@ def test_the_published_form_is_read(tmp_path: Path) -> None:
         ('{"a": [[1, 2, 3, "x"], [1, 2, 3]]}', "a, row 2 is [1, 2, 3]"),
         ('{"a": [[2, 2, 3, "x"]]}', "a, row 1: alignable is 2"),
         ('{"a": [[1, "2", 3, "x"]]}', "'2' is no time in seconds"),
+        ('{"a": [[1, 1' + "0" * 400 + ', 3, "x"]]}', "is no time in seconds"),
         ('{"a": [[1, NaN, 3, "x"]]}', "nan is no time in seconds"),
         ('{"a": [[1, 2, 3, null]]}', "None is no text"),
     ],

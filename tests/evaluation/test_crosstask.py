@@ -39,6 +39,7 @@ def test_tasks_are_read(tmp_path: Path) -> None:
         ("", "has no task"),
         ("1\nT\nu\n2\na\n", ":5: 1 steps, not 2"),
         ("1\nT\nu\ntwo\na,b\n", ":1: this is no task"),
+        ("1\nT\nu\n" + "9" * 5000 + "\na\n", ":1: this is no task"),
         ("1\nT\n", ":1: this is no task"),
     ],
 )
@@ -56,6 +57,9 @@ def test_annotations_are_read_and_found(tmp_path: Path) -> None:
     assert annotation_files(tmp_path, {"16815"}) == {("16815", "a_b-C"): path}
     with pytest.raises(DataError, match="no annotation of these tasks"):
         annotation_files(tmp_path, {"1"})
+    path.write_text("\n")
+    with pytest.raises(DataError, match="shows no step"):
+        read_annotation(path, 3)
     for line, message in (
         ("4,1,2", "no step 4, the task has 3"),
         ("0,1,2", "no step 0"),

@@ -84,6 +84,7 @@ def test_labels_are_read(tmp_path: Path) -> None:
     for text, message in (
         ("video,class\n", ":1: there is no column 'label'"),
         ("video,label\n", "has no video"),
+        ("video,label\none," + "x" * 200_000, ":2: field larger than field limit"),
         ("video,label\none,\n", ":2: a video and a label are needed"),
         ("video,label\none,up\none,down\n", ":3: one has two labels, up and down"),
     ):

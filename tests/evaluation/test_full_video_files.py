@@ -10,7 +10,7 @@ import pytest
 
 from tests.letters import Letters, WholeLetters, letters_aligner, seconds, write_seconds
 from tests.tiny import write_vtt
-from vidalign.errors import DataError, SubtitleError
+from vidalign.errors import DataError, SubtitleError, UsageError
 from vidalign.evaluation.files import features_files
 from vidalign.evaluation.full_video_files import (
     Comparison,
@@ -73,7 +73,7 @@ def test_one_transcript_against_all_videos(folder: Path) -> None:
 
 def test_what_is_compared_how_by_default() -> None:
     dot, cosine, whole = (letters_aligner(s) for s in (Letters("dot"), Letters(), WholeLetters()))
-    assert [Comparison("average").score_of(a) for a in (dot, cosine, whole)] == ["dot", "cosine", "dot"]
+    assert [Comparison("average").score_of(a) for a in (dot, cosine, whole)] == ["dot", "cosine", "cosine"]
     assert [Comparison("dtw").score_of(a) for a in (dot, cosine, whole)] == ["cosine"] * 3
     assert Comparison("otam", reference=True).score_of(whole) == "dot"
     assert Comparison("average", score="cosine").score_of(whole) == "cosine"
@@ -126,3 +126,33 @@ def test_no_transcripts_at_all(folder: Path) -> None:
     empty.write_text("WEBVTT\n\n00:00.000 --> 00:01.000\n\n")
     with pytest.raises(SubtitleError):
         read_paragraphs(empty, files)
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("paired", [False, True])
+def test_two_files_of_one_name_are_a_bad_video(folder: Path, background: bool, paired: bool) -> None:
+    write_seconds(folder / "features" / "two.mp4.h5", "abc")
+    files = features_files(folder / "features")
+    paragraphs = read_paragraphs(folder / "subtitles", files)
+    gallery = encode(letters_aligner(), paragraphs, files, background=background, paired=paired)
+    assert gallery.videos == ("one",) and gallery.missing == ()
+    assert "two: several files fit two" in str(gallery.failed["two"])
+
+
+def test_videos_without_a_text_are_named(folder: Path) -> None:
+    rows = ["one,40,60,c", "one,0,20, ", "two,0,5,"]
+    (folder / "s.csv").write_text("\n".join(["video,start,end,text", *rows]))
+    files = features_files(folder / "features")
+    paragraphs = read_paragraphs(folder / "s.csv", files)
+    assert [s.text for s in paragraphs.found["one"]] == ["c"] and list(paragraphs.found) == ["one"]
+    assert str(paragraphs.failed["two"]) == "two: its transcript has no text"
+    (folder / "s.csv").write_text("video,start,end,text\none,0,20,\n")
+    with pytest.raises(DataError, match="one: its transcript has no text"):
+        read_paragraphs(folder / "s.csv", files)
+
+
+def test_only_a_json_has_subsets(folder: Path) -> None:
+    files = features_files(folder / "features")
+    for path in (folder / "subtitles", folder / "subtitles" / "one.vtt"):
+        with pytest.raises(UsageError, match="has no subsets"):
+            read_paragraphs(path, files, "val")

@@ -27,6 +27,13 @@ def test_every_stretch_of_every_video_once(tmp_path: Path) -> None:
     ]
 
 
+def test_files_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    paths = [write_seconds(tmp_path / name, "a") for name in ("one.h5", "one.mp4.h5")]
+    write_seconds(tmp_path / "two.h5", "a")
+    found = search(letters_aligner(), ["a"], features_files(tmp_path))
+    assert {hit.video for hit in found.hits[0]} == {*map(str, paths), "two"}
+
+
 def test_stretches_end_where_a_better_one_begins() -> None:
     times = seconds(".........").times
     scores = np.array([0.0, 0.0, 0.6, 0.9, 0.6, 0.7, 0.0, 0.0, 0.0])

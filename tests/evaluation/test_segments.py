@@ -52,7 +52,13 @@ def test_csv_in_any_order_of_columns(tmp_path: Path) -> None:
         ("video,start,end,text\n,5,6,cut\n", "a video and a text are needed"),
         ("video,start,end,text\na,5\n", "no times"),
         ("{", "is no file of segments"),
-        ('{"a": 1}', "is no file of segments"),
+        ('{"a": 1}', "is no file of segments: it has no 'database'"),
+        ("video,start,end,text\na,5,6," + "x" * 200_000, ":2: field larger than field limit"),
+        ("video" * 40_000, ":1: field larger than field limit"),
+        (
+            '{"database": {"a": {"annotations": [{"segment": [1, 1' + "0" * 400 + '], "sentence": "x"}]}}}',
+            "are no times in seconds",
+        ),
         ('{"database": {"a": {"annotations": [{"segment": [1], "sentence": "x"}]}}}', "no file of segments"),
     ],
 )

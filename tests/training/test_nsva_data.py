@@ -129,6 +129,15 @@ def test_every_different_sentence_has_one_number(world: Path) -> None:
     assert found.texts[:2] == ["cut", "stir"]
 
 
+def test_sentences_of_videos_that_cannot_be_used_have_no_number(world: Path) -> None:
+    write_features(world / "f" / "c.h5", made_features(9, video="c.mp4"))
+    write_vtt(world / "s" / "c.vtt", "pour", "cut", step=3.0)
+    found = find_videos(data_of(world))
+    assert [video.name for video in found.training] == ["a", "c"] and "whisk" not in found.texts
+    said = [[found.texts[n - 1] for n in video.spoken.tokens[:, 0]] for video in found.training]
+    assert said == [["cut", "stir", "cut"], ["pour", "cut"]]
+
+
 def write_texts(world: Path, *texts: str, width: int = 2, model: str = "m") -> None:
     values = np.arange(len(texts) * width, dtype=np.float16).reshape(-1, width)
     write_text_features(world / "t" / "a.h5", TextFeatures(values, texts, model))

@@ -155,7 +155,12 @@ def test_paragraphs_find_their_videos_by_vectors_that_fit(model: Path, tmp_path:
         path = tmp_path / f"made-{number}.h5"
         values = np.full((4, 256), number, np.float32)
         write_features(path, replace(made_features(4), features=values))
-        rows = [TruthRow(True, 0.0, 2.0, str(number)), TruthRow(False, 2.0, 3.0, "?")]
+        rows = [
+            TruthRow(True, 9.0, 10.0, "beyond the features"),
+            TruthRow(True, 1.0, 2.0, str(number)),
+            TruthRow(True, 0.0, 2.0, " "),
+            TruthRow(False, 2.0, 3.0, "?"),
+        ]
         videos.append((path, rows))
     assert paragraph_recalls(scorer, videos) == dict.fromkeys(
         ("retrieval_average", "retrieval_dtw", "retrieval_otam"), 1.0
@@ -170,6 +175,11 @@ def test_paragraphs_find_their_videos_by_vectors_that_fit(model: Path, tmp_path:
         (("decoder=best",), ModelError, "best"),
         (("loss={objective: norton}",), ConfigError, "per_video 6 is no multiple of the 8 clips"),
         (("data.clips.seconds=[2, 9]",), ConfigError, "clips of 9 s are too long for a network that sees 8"),
+        (
+            ("data.clips.pieces=[1, 62]",),
+            ConfigError,
+            "captions of 62 pieces are too long for a network that reads 61",
+        ),
         (("backbone=FOLDER",), ConfigError, "come from mini, not from own-backbone"),
         (("network.heads=3",), ConfigError, "width 16 is no multiple of heads 3"),
         (("min_count=100000",), DataError, "no word of the subtitles is said 100000 times"),

@@ -27,6 +27,24 @@ seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap."
 )
 
+measures_option = click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    type=click.Choice(["average", "dtw", "otam"]),
+    help="The mean of nearest clips in any order, or warping; may be repeated, by default all three.",
+)
+
+
+def given(*names: str) -> list[str]:
+    """Those of these parameters that the command line has, as options."""
+    context = click.get_current_context()
+    return [
+        f"--{name}"
+        for name in names
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+
 
 def noting(meter: Meter) -> Callable[[int, str], None]:
     """Shows how many videos are done, and which is next."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import FILE, FOLDER, noting, tell_left_out
+from vidalign.cli.eval_common import FILE, FOLDER, measures_option, noting, tell_left_out
 from vidalign.cli.options import json_option, talk_options
 
 if TYPE_CHECKING:
@@ -40,13 +40,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Clips taken of each video, spread evenly; 0 takes all.",
 )
-@click.option(
-    "--measure",
-    "measures",
-    multiple=True,
-    type=click.Choice(["average", "dtw", "otam"]),
-    help="The mean of clips' nearest ones in any order, or warping; by default all three.",
-)
+@measures_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the episodes."
 )
@@ -72,13 +66,17 @@ def fewshot(
     """
     from dataclasses import asdict
 
+    from vidalign.errors import DataError, UsageError
     from vidalign.evaluation.fewshot import Setting, check_classes, mean_accuracy
     from vidalign.evaluation.fewshot_files import read_labelled, read_labels
     from vidalign.evaluation.files import features_files
     from vidalign.evaluation.full_video import MEASURES
 
     known, setting = read_labels(labels), Setting(ways, shots, questions)
-    check_classes(list(known.values()), setting)
+    try:
+        check_classes(list(known.values()), setting)
+    except DataError as error:
+        raise UsageError(error.message, hint=error.hint) from None
     with talk.progress("read", total=len(known), unit="videos") as meter:
         found = read_labelled(known, features_files(features), clips=clips, progress=noting(meter))
     complete = tell_left_out("few-shot", found.missing, found.failed, labels, talk)

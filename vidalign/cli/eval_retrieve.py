@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidalign.cli.eval_common import FOLDER, noting, resamples_option, seed_option, tell_left_out
+from vidalign.cli.eval_common import (
+    FOLDER,
+    measures_option,
+    noting,
+    resamples_option,
+    seed_option,
+    tell_left_out,
+)
 from vidalign.cli.options import device_option, json_option, talk_options
-from vidalign.cli.retrieve import reference_option, scale_option, score_option, subset_option
+from vidalign.cli.retrieve import check_scale, reference_option, scale_option, score_option, subset_option
 
 if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
@@ -36,13 +43,7 @@ BACKGROUNDS = {"removed": (False,), "kept": (True,), "both": (False, True)}
     help="A model to run, by default the user's own default; may be repeated.",
 )
 @click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
-@click.option(
-    "--measure",
-    "measures",
-    multiple=True,
-    type=click.Choice(["average", "dtw", "otam"]),
-    help="The mean of captions' best clips, or warping; by default all three.",
-)
+@measures_option
 @click.option(
     "--background",
     type=click.Choice(list(BACKGROUNDS)),
@@ -90,6 +91,8 @@ def retrieve(
     video,start,end,text. One row a model, background, measure and direction. (`vidalign eval retrieval`
     is for single clips.) Exit code 1 when a video is missing or its file is bad.
     """
+    check_scale(reference=reference, scale=scale)
+
     from vidalign.aligners.registry import load_aligner
     from vidalign.batch.device import choose_place
     from vidalign.evaluation.files import features_files
@@ -102,17 +105,21 @@ def retrieve(
     rows, complete = [], True
     for name in models or (default_model(),):
         aligner = load_aligner(name, scorer=scorer, device=place)
+        told: set[str] = set()
         for kept in BACKGROUNDS[background]:
             with talk.progress(name, total=len(paragraphs.found), unit="videos") as meter:
                 gallery = encode(
                     aligner, paragraphs, files, background=kept, paired=True, progress=noting(meter)
                 )
-            complete &= tell_left_out(name, gallery.missing, gallery.failed, transcripts, talk)
+            missing = [video for video in gallery.missing if video not in told]
+            failed = {video: error for video, error in gallery.failed.items() if str(error) not in told}
+            complete &= tell_left_out(name, missing, failed, transcripts, talk)
+            told |= {*missing, *map(str, failed.values())}
             for measure in measures or MEASURES:
                 how = Comparison(measure, kept, score, scale, reference)
-                for told, distances in _directions(how, gallery, aligner):
+                for row, distances in _directions(how, gallery, aligner):
                     found = full_video_metrics(distances, ranks, resamples=resamples, seed=seed)
-                    rows.append((name, told, found, gallery))
+                    rows.append((name, row, found, gallery))
     _show(rows, as_json=as_json)
     if not complete:
         raise SystemExit(1)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import FILE, FOLDER, noting, resamples_option, seed_option, tell_left_out
+from vidalign.cli.eval_common import FILE, FOLDER, given, noting, resamples_option, seed_option, tell_left_out
 from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.steps import without_times
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
@@ -77,7 +78,9 @@ def steps(
 
     if validation is not None and videos is None:
         raise UsageError("--validation goes with --videos", hint="add --videos CSV")
-    written = [canonical(name) for name in decoders]
+    if videos is None and given("train"):
+        raise UsageError("--train goes with --videos", hint="add --videos CSV")
+    written = [without_times(canonical(name)) for name in decoders]
 
     from vidalign.aligners.registry import load_aligner
     from vidalign.batch.device import choose_place
@@ -94,6 +97,11 @@ def steps(
     place, rows, complete = choose_place(device).device, [], True
     for name in models or (default_model(),):
         aligner = load_aligner(name, scorer=scorer, device=place)
+        if aligner.spec.text == "file":
+            raise UsageError(
+                f"{name} reads sentence features, which cannot be given here",
+                hint="`vidalign steps --text-features` takes them, a video at a time",
+            )
         with talk.progress(name, total=len(wanted), unit="videos") as meter:
             found = locate_all(
                 aligner, known, wanted, files, written or [FREE, ORDERED, PUBLISHED], progress=noting(meter)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import noting
+from vidalign.cli.eval_common import given, noting, tell_left_out
 from vidalign.cli.options import device_option, json_option, talk_options
 from vidalign.cli.results import show
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vidalign.aligners.registry import Aligner
     from vidalign.cli.output import Talk
     from vidalign.evaluation.files import NamedFiles
-    from vidalign.evaluation.full_video import Measure, Scale, Score
-    from vidalign.evaluation.full_video_files import Comparison, Paragraphs
+    from vidalign.evaluation.full_video import Distances, Measure, Scale, Score
+    from vidalign.evaluation.full_video_files import Comparison, Gallery, Paragraphs
 
 score_option = click.option(
     "--score",
@@ -36,6 +36,14 @@ scale_option = click.option(
 subset_option = click.option(
     "--subset", metavar="NAME", help="Where TRANSCRIPTS is YouCook2's JSON: only these videos."
 )
+
+
+def check_scale(*, reference: bool, scale: Scale) -> None:
+    """Raise UsageError where the scale would have no effect."""
+    from vidalign.errors import UsageError
+
+    if reference and scale == "sum":
+        raise UsageError("--reference divides by the product of the lengths", hint="leave --scale out")
 
 
 @click.command()
@@ -97,8 +105,9 @@ def retrieve(
 
     if bool(texts) == (transcripts is not None):
         raise UsageError("give either --text or TRANSCRIPTS", hint="try 'vidalign retrieve --help'")
-    if texts and back:
-        raise UsageError("--back goes with TRANSCRIPTS", hint="leave it out")
+    if texts and (lost := given("back", "measure", "background", "score", "scale", "reference", "subset")):
+        raise UsageError(f"{lost[0]} goes with TRANSCRIPTS", hint="leave it out")
+    check_scale(reference=reference, scale=scale)
 
     from vidalign.aligners.registry import load_aligner
     from vidalign.batch.device import choose_place
@@ -116,7 +125,9 @@ def retrieve(
 
         how = Comparison(measure, background == "kept", score, scale, reference)
         paragraphs = read_paragraphs(transcripts, files, subset)
-        complete = _videos(aligner, paragraphs, files, how, top, talk, back=back, as_json=as_json)
+        gallery = _gallery(aligner, paragraphs, files, how, talk)
+        complete = tell_left_out(name, gallery.missing, gallery.failed, transcripts, talk)
+        _show_ranked(gallery, how.distances(gallery, aligner), top, back=back, as_json=as_json)
     if not complete:
         raise SystemExit(1)
 
@@ -142,29 +153,22 @@ def _clips(
     return not found.failed
 
 
-def _videos(
-    aligner: Aligner,
-    paragraphs: Paragraphs,
-    files: NamedFiles,
-    how: Comparison,
-    top: int,
-    talk: Talk,
-    *,
-    back: bool,
-    as_json: bool,
-) -> bool:
-    """Rank the videos of each transcript, or back, and show the best; False where a file is bad."""
+def _gallery(
+    aligner: Aligner, paragraphs: Paragraphs, files: NamedFiles, how: Comparison, talk: Talk
+) -> Gallery:
+    """Vectors of the transcripts and of all videos that can be found."""
     from vidalign.cli.notice import doubt_words
     from vidalign.evaluation.full_video_files import encode
 
     doubt_words((s.text for said in paragraphs.found.values() for s in said), aligner, talk)
     with talk.progress("retrieve", total=len(files.whole), unit="videos") as meter:
-        gallery = encode(
+        return encode(
             aligner, paragraphs, files, background=how.background, paired=False, progress=noting(meter)
         )
-    for error in gallery.failed.values():
-        talk.error(error)
-    distances = how.distances(gallery, aligner)
+
+
+def _show_ranked(gallery: Gallery, distances: Distances, top: int, *, back: bool, as_json: bool) -> None:
+    """The best videos of each transcript, or back."""
     names, of = (gallery.videos, gallery.paragraphs) if back else (gallery.paragraphs, gallery.videos)
     keys = ("video", "transcript") if back else ("transcript", "video")
     rows = [
@@ -173,4 +177,3 @@ def _videos(
         for rank, n in enumerate(row.argsort(kind="stable")[:top].tolist(), 1)
     ]
     show(rows, as_json=as_json)
-    return not (gallery.failed or gallery.missing)

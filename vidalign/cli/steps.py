@@ -81,7 +81,9 @@ def steps(
         )
     if not paths[-1].is_file():
         raise UsageError(f"there is no file {paths[-1]}", hint="write the steps into one, one a line")
-    written = chosen_decoder("peak" if free else decoder or "steps", decoder_options)
+    written = without_times(
+        chosen_decoder("peak" if free else decoder or "steps", decoder_options) or "steps"
+    )
 
     from vidalign.aligners.registry import load_aligner
     from vidalign.batch.device import choose_place
@@ -97,8 +99,20 @@ def steps(
     if vectors is None:
         doubt_words(texts, aligner, talk)
     seen = _features(paths[0], features, aligner, device, reader, talk)
-    located = locate(seen, texts, _reading(aligner, vectors), written or "steps")
+    located = locate(seen, texts, _reading(aligner, vectors), written)
     _show(located, None if annotations is None else _shown(annotations, located, seen), talk, as_json=as_json)
+
+
+def without_times(written: str) -> str:
+    """The decoder as it is; raises UsageError for one that asks when sentences are spoken."""
+    from vidalign.aligners.decoders import get_decoder
+    from vidalign.errors import UsageError
+
+    if get_decoder(written).reads_times:
+        raise UsageError(
+            f"the decoder {written} asks when sentences are spoken, steps are not", hint="leave prior out"
+        )
+    return written
 
 
 def _of_task(path: Path, task: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ def _row(row: Any, where: str) -> TruthRow:
     if alignable not in (0, 1):
         raise _refused(f"{where}: alignable is {_short(alignable)}, not 0 or 1")
     for time in (start, end):
-        if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
+        if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= sys.float_info.max:
             raise _refused(f"{where}: {_short(time)} is no time in seconds")
     if not isinstance(text, str):
         raise _refused(f"{where}: {_short(text)} is no text")

@@ -45,7 +45,7 @@ def read_tasks(path: Path) -> dict[str, Task]:
             number += 1
             continue
         record = lines[number : number + 5]
-        if len(record) < 5 or not record[3].isdecimal():
+        if len(record) < 5 or not _is_count(record[3]):
             raise DataError(f"{path}:{number + 1}: this is no task", hint=_RECORD)
         steps = tuple(step.strip() for step in record[4].split(","))
         if len(steps) != int(record[3]) or not all(steps):
@@ -74,11 +74,14 @@ def read_videos(path: Path) -> dict[str, list[str]]:
 
 def read_annotation(path: Path, steps: int) -> tuple[Shown, ...]:
     """Read TASK_VIDEO.csv, lines step,start,end with steps from 1; raises DataError."""
-    return tuple(
+    found = tuple(
         _shown(line, steps, f"{path}:{number}")
         for number, line in enumerate(read_text(path).splitlines(), 1)
         if line.strip()
     )
+    if not found:
+        raise DataError(f"{path} shows no step", hint="expected lines step,start,end")
+    return found
 
 
 def annotation_files(folder: Path, tasks: Collection[str]) -> dict[tuple[str, str], Path]:
@@ -135,6 +138,11 @@ def mean_recall(hits: NDArray[np.bool_], tasks: NDArray[np.intp]) -> float:
         return math.nan
     counts = np.bincount(tasks)
     return float(np.mean(np.bincount(tasks, weights=hits)[counts > 0] / counts[counts > 0]))
+
+
+def _is_count(text: str) -> bool:
+    """Whether that many steps can be; longer ones Python does not even read as numbers."""
+    return text.isdecimal() and len(text) < 10
 
 
 def _shown(line: str, steps: int, where: str) -> Shown:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidalign.errors import DataError, UsageError, VidalignError
 from vidalign.evaluation.fewshot import spread
-from vidalign.evaluation.files import NamedFiles, read_text
+from vidalign.evaluation.files import NamedFiles, csv_table, read_text
 from vidalign.store.features import read_features
 
 _COLUMNS = ("video", "label")
@@ -32,14 +30,13 @@ class Labelled:
 
 def read_labels(path: Path) -> dict[str, str]:
     """The label of each video, from a CSV with the columns video,label; raises DataError."""
-    rows = csv.DictReader(io.StringIO(read_text(path)))
-    absent = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+    columns, rows = csv_table(read_text(path), path, _HINT)
+    absent = [name for name in _COLUMNS if name not in columns]
     if absent:
         raise DataError(f"{path}:1: there is no column {absent[0]!r}", hint=_HINT)
     labels: dict[str, str] = {}
-    for row in rows:
+    for where, row in rows:
         video, label = ((row[name] or "").strip() for name in _COLUMNS)
-        where = f"{path}:{rows.line_num}"
         if not video or not label:
             raise DataError(f"{where}: a video and a label are needed", hint=_HINT)
         if labels.setdefault(video, label) != label:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -75,3 +77,12 @@ def read_text(path: Path) -> str:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{path} is not a text file in UTF-8") from error
+
+
+def csv_table(text: str, path: Path, hint: str) -> tuple[list[str], list[tuple[str, dict[str, str | None]]]]:
+    """The columns of a CSV, and its rows with where they stand, PATH:LINE; raises DataError."""
+    rows = csv.DictReader(io.StringIO(text))
+    try:
+        return list(rows.fieldnames or ()), [(f"{path}:{rows.line_num}", row) for row in rows]
+    except csv.Error as error:
+        raise DataError(f"{path}:{rows.line_num + 1}: {error}", hint=hint) from error

@@ -25,9 +25,9 @@ Measure = Literal["average", "dtw", "otam"]
 MEASURES: tuple[Measure, ...] = ("average", "dtw", "otam")
 Score = Literal["cosine", "dot"]
 Scale = Literal["product", "sum"]
-"""What a warped distance is divided by, of K captions and T clips: K * T, as published, or K + T.
+"""What the warped distance of K captions to T clips is divided by: K * T, as published, or K + T.
 
-Where T varies much, as without background, the product makes OTAM favour long videos.
+By the product OTAM favours long videos where lengths differ much, as they do without background.
 """
 
 Vectors = NDArray[np.floating]

@@ -17,8 +17,8 @@ from vidalign.errors import DataError, SubtitleError, UsageError, VidalignError
 from vidalign.evaluation.files import NamedFiles
 from vidalign.evaluation.full_video import Distances, Measure, Scale, Score, video_distances
 from vidalign.evaluation.retrieval import embedder_of
-from vidalign.evaluation.search import Vectors, clip_vectors, every_file
-from vidalign.evaluation.segments import read_segments
+from vidalign.evaluation.search import Vectors, clip_vectors
+from vidalign.evaluation.segments import Segment, read_segments
 from vidalign.store.features import read_features
 from vidalign.text.sentences import make_transcript
 from vidalign.text.subtitles import read_subtitles
@@ -54,10 +54,9 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How paragraphs are held against videos, as `full_video.video_distances` says.
+    """How paragraphs are held against videos; see `full_video.video_distances`.
 
-    `score` None. Caption averages and published numbers: as the model compares, which is by dot product where
-    it has vectors of whole segments. Sequences: by cosine, as dot products are no distances.
+    Where `score` is None, `default_score` says by what vectors are compared.
     """
 
     measure: Measure = "dtw"
@@ -81,27 +80,26 @@ class Comparison:
     def score_of(self, aligner: Aligner) -> Score:
         """How the aligner's vectors are compared; raises ModelError for one without."""
         scorer = embedder_of(aligner)
-        if self.score is not None or (self.measure != "average" and not self.reference):
-            return self.score or "cosine"
-        by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
-        return "cosine" if by_cosine else "dot"
+        if self.score is not None:
+            return self.score
+        return "dot" if self.reference else default_score(scorer, self.measure)
+
+
+def default_score(scorer: Embedder, measure: Measure) -> Score:
+    """Averages compare as the model does, sequences by cosine, as dot products are no distances."""
+    return "cosine" if measure != "average" or scorer.score_name == "cosine" else "dot"
 
 
 def read_paragraphs(path: Path, files: NamedFiles, subset: str | None = None) -> Paragraphs:
     """What is said in videos: a folder of subtitles named as the features, a file of segments, or one
     subtitle file. Raises DataError or SubtitleError where there is none.
     """
+    if path.is_file() and path.suffix.lower() in (".csv", ".json"):
+        return _from_segments(read_segments(path, subset))
+    if subset is not None:
+        raise UsageError(f"{path} has no subsets", hint="leave --subset out")
     if path.is_dir():
         return _from_folder(path, files)
-    if path.suffix.lower() in (".csv", ".json"):
-        found: dict[str, list[Sentence]] = {}
-        for segment in sorted(
-            read_segments(path, subset), key=lambda segment: (segment.video, segment.start)
-        ):
-            found.setdefault(segment.video, []).append(
-                Sentence(segment.text, segment.start, segment.end, 0, 0)
-            )
-        return Paragraphs({name: tuple(sentences) for name, sentences in found.items()}, (), {})
     return Paragraphs({path.stem: _sentences(path, path.stem)}, (), {})
 
 
@@ -121,12 +119,16 @@ def encode(
     without vectors, DataError where nothing is left.
     """
     scorer = embedder_of(aligner)
-    missing = [name for name in paragraphs.found if files.find(name) is None]
+    missing: list[str] = []
     failed = dict(paragraphs.failed)
     clips: dict[str, Vectors] = {}
-    for number, (name, path) in enumerate(_videos(paragraphs, files, all_of_them=background and not paired)):
+    for number, name in enumerate(files.whole if background and not paired else paragraphs.found):
         progress(number, name)
         try:
+            path = files.find(name)
+            if path is None:
+                missing.append(name)
+                continue
             features = read_features(path)
             check_features(features, aligner)
             spans = windows_of(features) if background else spans_of(features, paragraphs.found[name])
@@ -140,8 +142,9 @@ def encode(
         raise next(iter(failed.values()), DataError("no transcript has features", hint=_NAMES))
     names = tuple(clips) if paired else tuple(paragraphs.found)
     texts = tuple(scorer.embed_texts([s.text for s in paragraphs.found[name]]) for name in names)
-    left_out = (*paragraphs.missing, *missing) if paired else () if background else tuple(missing)
-    return Gallery(names, texts, tuple(clips), tuple(clips.values()), left_out, failed)
+    if paired or not background:
+        missing = [*paragraphs.missing, *missing]
+    return Gallery(names, texts, tuple(clips), tuple(clips.values()), tuple(missing), failed)
 
 
 def windows_of(features: Features) -> list[tuple[int, int]]:
@@ -185,11 +188,21 @@ def _rows(features: Features, start: float, stop: float) -> tuple[int, int]:
     return first, max(int(np.searchsorted(cells[:, 0], stop, side="left")), first + 1)
 
 
-def _videos(paragraphs: Paragraphs, files: NamedFiles, *, all_of_them: bool) -> list[tuple[str, Path]]:
-    if all_of_them:
-        return list(every_file(files))
-    found = {name: files.find(name) for name in paragraphs.found}
-    return [(name, path) for name, path in found.items() if path is not None]
+def _from_segments(segments: Sequence[Segment]) -> Paragraphs:
+    """The segments of each video by their starts; those without text are left out."""
+    found: dict[str, list[Sentence]] = {}
+    for segment in sorted(segments, key=lambda segment: (segment.video, segment.start)):
+        sentences = found.setdefault(segment.video, [])
+        if segment.text.strip():
+            sentences.append(Sentence(segment.text, segment.start, segment.end, 0, 0))
+    failed: dict[str, VidalignError] = {
+        name: DataError(f"{name}: its transcript has no text")
+        for name, sentences in found.items()
+        if not sentences
+    }
+    if len(failed) == len(found):
+        raise next(iter(failed.values()))
+    return Paragraphs({name: tuple(said) for name, said in found.items() if said}, (), failed)
 
 
 def _from_folder(folder: Path, files: NamedFiles) -> Paragraphs:

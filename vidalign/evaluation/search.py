@@ -85,8 +85,12 @@ def search(
 
 
 def every_file(files: NamedFiles) -> Iterator[tuple[str, Path]]:
-    """Names and paths; where several files share a name, each by itself."""
-    return ((name, path) for name, paths in files.whole.items() for path in paths)
+    """Names and paths; files that share a name go by their paths."""
+    return (
+        (name if len(paths) == 1 else str(path), path)
+        for name, paths in files.whole.items()
+        for path in paths
+    )
 
 
 def best_stretches(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vidalign.errors import DataError
+from vidalign.evaluation.files import csv_table
 from vidalign.outside import load_json
 
 COLUMNS = ("video", "start", "end", "text")
@@ -54,24 +53,25 @@ def _from_json(text: str, path: Path, subset: str | None) -> Iterator[Segment]:
                     start, end = told["segment"]
                     yield _segment(video, start, end, told["sentence"], f"{path}: {video}, segment {number}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no file of segments: {error!r}", hint=_HINT) from error
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path} is no file of segments: {why}", hint=_HINT) from error
 
 
 def _from_csv(text: str, path: Path) -> Iterator[Segment]:
-    rows = csv.DictReader(io.StringIO(text))
-    names = {"video" if name == "video_id" else name: name for name in rows.fieldnames or ()}
+    columns, rows = csv_table(text, path, _HINT)
+    names = {"video" if name == "video_id" else name: name for name in columns}
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise DataError(f"{path}:1: there is no column {missing[0]!r}", hint=_HINT)
-    for row in rows:
+    for where, row in rows:
         video, start, end, said = (row[names[name]] for name in COLUMNS)
-        yield _segment(video, start, end, said, f"{path}:{rows.line_num}")
+        yield _segment(video, start, end, said, where)
 
 
 def _segment(video: Any, start: Any, end: Any, text: Any, where: str) -> Segment:
     try:
         times = float(start), float(end)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{where}: {start!r} to {end!r} are no times in seconds") from None
     if not all(map(math.isfinite, times)) or not 0 <= times[0] <= times[1]:
         raise DataError(f"{where}: {start} to {end} seconds is no segment")

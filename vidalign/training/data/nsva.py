@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -133,7 +133,7 @@ class NsvaVideos:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NsvaVideosFound:
-    """The videos of both splits, what made their features, and all their sentences."""
+    """The videos of both splits, what made their features, and all their sentences, by their numbers."""
 
     training: list[TanVideo]
     validation: list[TanVideo]
@@ -145,7 +145,13 @@ def find_videos(data: NsvaData) -> NsvaVideosFound:
     """Find and match everything, as `load_videos`."""
     numbers = SentenceNumbers()
     found = load_videos(data, _usable, numbers)
-    return NsvaVideosFound(found.training, found.validation, found.origin, numbers.texts)
+    videos = (*found.training, *found.validation)
+    used = np.unique(np.concatenate([video.spoken.tokens for video in videos]))
+    texts = [numbers.texts[number - 1] for number in used.tolist()]
+    training, validation = (
+        [_renumbered(video, used) for video in split] for split in (found.training, found.validation)
+    )
+    return NsvaVideosFound(training, validation, found.origin, texts)
 
 
 def read_vectors(folder: Path, names: Sequence[str], texts: Sequence[str]) -> tuple[Vectors, str]:
@@ -183,6 +189,13 @@ def _usable(name: str, rows: Rows, spoken: Spoken) -> TanVideo:
     if not kept.shown.any():
         raise DataError("no sentence within the video lasts a second")
     return TanVideo(name, rows, kept)
+
+
+def _renumbered(video: TanVideo, used: NDArray[np.int32]) -> TanVideo:
+    """The video with sentences numbered as they are in `used`, from 1: those of unusable videos have none."""
+    spoken = video.spoken
+    numbers = (np.searchsorted(used, spoken.tokens) + 1).astype(np.int32)
+    return replace(video, spoken=replace(spoken, tokens=numbers))
 
 
 def _start(random: Random, spoken: Spoken, seconds: int, length: int) -> int:

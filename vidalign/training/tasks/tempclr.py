@@ -15,7 +15,7 @@ from vidalign.aligners.registry import VIDEOCLIP_PIECES
 from vidalign.aligners.scorers.windowed_videoclip import VideoClipScorer
 from vidalign.aligners.tokens import BertTokens, Tokenizer
 from vidalign.errors import ConfigError
-from vidalign.training.data.clip_sets import ClipData, ClipSets, TrainingClips, load_clip_sets
+from vidalign.training.data.clip_sets import MARKS, ClipData, ClipSets, TrainingClips, load_clip_sets
 from vidalign.training.jobs import Run, Split
 from vidalign.training.objectives.tempclr import ClipObjective, make_objective
 from vidalign.training.objectives.tempclr_options import TempclrOptions
@@ -64,6 +64,12 @@ class TempclrSettings:
         if not self.temperature > 0:
             raise ConfigError(f"temperature must be above 0, not {self.temperature}")
         get_decoder(self.decoder)
+        pieces, most = self.data.clips.pieces[1], VIDEOCLIP_PIECES - MARKS
+        if pieces > most:
+            raise ConfigError(
+                f"captions of {pieces} pieces are too long for a network that reads {most}",
+                hint="lower data.clips.pieces",
+            )
         clips, norton = self.data.clips.per_video, self.loss.transport.clips
         if self.loss.objective == "norton" and clips % norton:
             raise ConfigError(f"per_video {clips} is no multiple of the {norton} clips of a sequence")
