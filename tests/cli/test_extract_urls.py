@@ -74,7 +74,7 @@ def test_another_run_is_refused(bucket: str, cli: Run) -> None:
     given = ("extract", f"{bucket}/in/a.mp4", "-o", f"{bucket}/out")
     assert cli(*given)[0] == 0
     code, _, said = cli(*given, "--dtype", "float32")
-    assert code == 2 and "dtype" in said
+    assert code == 2 and "dtype" in said and f"{bucket}/out/run.json" in said
     assert cli(*given, "--dtype", "float32", "--overwrite")[0] == 0
     assert json.loads(there(bucket, "out/run.json") or b"")["dtype"] == "float32"
 
