@@ -12,8 +12,8 @@ from benchmarks.rows import read_rows
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/table.py"))
-LONGEST = 600
-"""Seconds that a row may take, whatever else the machine does."""
+LONGEST = 360
+"""Seconds that a row may take; a table whose rows take longer says so by its own `LONGEST`."""
 
 
 @pytest.fixture(params=NAMES)
@@ -27,7 +27,9 @@ def test_every_row_is_there_and_of_the_configuration_as_it_is(table: ModuleType)
     names = table.ROWS[0].told()
     assert {row["key"]: {name: row[name] for name in names} for row in rows} == wanted
     assert len(rows) == len(wanted) == len(table.ROWS)
-    assert all(row["seconds"] <= LONGEST and len(row["commit"]) >= 7 for row in rows)
+    assert all(
+        row["seconds"] <= getattr(table, "LONGEST", LONGEST) and len(row["commit"]) >= 7 for row in rows
+    )
 
 
 def test_the_table_is_drawn_from_the_rows(table: ModuleType) -> None:

@@ -20,6 +20,8 @@ from benchmarks.rows import key_of, run_table, spread, synth, train, vidalign
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
+LONGEST = 600
+"""Seconds that a row may take."""
 SEEDS = (0, 1, 2)
 WORLDS = {"train": ("--videos", "24", "--seed", "11"), "test": ("--videos", "24", "--seed", "13")}
 NUMBERS = ("recall", "auc")
