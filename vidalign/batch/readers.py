@@ -20,9 +20,6 @@ STALL_SECONDS = 120.0
 READER_MEMORY = 4 * 2**30
 """Bytes that a reading process may take."""
 
-NICER = 0
-"""Reading yields to the network, by so much, where both want the same core."""
-
 TARGET = "vidalign.batch.child.video:read"
 
 
@@ -59,7 +56,7 @@ class Here:
 
 def reading_process() -> Asked:
     """A process that reads videos."""
-    return Child(TARGET, memory=READER_MEMORY, nice=NICER)
+    return Child(TARGET, memory=READER_MEMORY)
 
 
 class Reader:

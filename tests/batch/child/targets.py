@@ -33,7 +33,6 @@ def who(request: Any, beat: Callable[[], None]) -> Iterator[Any]:
     yield {
         "pid": os.getpid(),
         "session": os.getsid(0),
-        "nice": os.nice(0),
         "modules": [name for name in ("torch", "h5py", "av", "click") if name in sys.modules],
         "places": sys.path,
     }

@@ -33,7 +33,6 @@ def main(settings: dict[str, Any]) -> None:
     _die_with(settings["parent"])
     line = socket.socket(fileno=settings["line"])
     sys.excepthook = partial(_tell_fault, line)
-    os.nice(settings["nice"])
     logging.getLogger("vidalign").setLevel(settings["level"])
     logging.getLogger("vidalign").addHandler(_Lines(line))
     target = _target(settings["target"])

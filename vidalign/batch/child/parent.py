@@ -31,14 +31,14 @@ class Child:
 
     The function is given the request and a function to call now and then in long silence, and yields
     messages. Requests and messages are JSON values with numpy arrays anywhere in them (tuples come out as
-    lists). The process may take `memory` bytes on top of its libraries, runs at a priority lower by `nice`,
+    lists). The process may take `memory` bytes on top of its libraries,
     has a session of its own, imports nothing that the target does not, and dies with its parent: on Linux
     with the thread that started it, elsewhere as soon as it notices. A dead one is started again by the next
     request. For one thread at a time.
     """
 
-    def __init__(self, target: str, *, memory: int | None = None, nice: int = 0) -> None:
-        self._target, self._memory, self._nice = target, memory, nice
+    def __init__(self, target: str, *, memory: int | None = None) -> None:
+        self._target, self._memory = target, memory
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._ready = self._interrupted = False
@@ -108,7 +108,6 @@ class Child:
             "line": far.fileno(),
             "parent": os.getpid(),
             "memory": self._memory,
-            "nice": self._nice,
             "level": log.getEffectiveLevel(),
         }
         with far:
