@@ -46,19 +46,19 @@ def read_subtitles(
 
     path = Path(path)
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise SubtitleError("is not a plain file", path=str(path))
+        if status.st_size > MOST_BYTES:
+            raise SubtitleError(f"has more than {MOST_BYTES >> 20} MiB", path=str(path))
         with path.open("rb") as opened:
             head = opened.read(512)
             refuse_binary(head, Notes(path=str(path)))
-            data = head + opened.read(MOST_BYTES)
+            data = head + opened.read()
     except FileNotFoundError as error:
         raise SubtitleError("there is no such subtitle file", path=str(path), errno=error.errno) from None
     except OSError as error:
         raise SubtitleError(f"cannot be read: {error.strerror}", path=str(path), errno=error.errno) from None
-    if len(data) > MOST_BYTES:
-        raise SubtitleError(f"has more than {MOST_BYTES >> 20} MiB", path=str(path))
     return parse_subtitles(
         data, format=format, path=str(path), encoding=encoding, rolling=rolling, video=video
     )
