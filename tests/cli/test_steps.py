@@ -105,7 +105,10 @@ def test_a_model_of_sentence_features_is_not_evaluated(cli: Run) -> None:
     nsva_folder(Path("own"))
     code, out, err = cli(*EVAL, "--model", "own", "-q")
     assert (code, out) == (2, "")
-    assert "own reads sentence features, which cannot be given here; `vidalign steps --text-features`" in err
+    assert (
+        "own reads sentence features, which cannot be given here; `vidalign steps` with --text-features"
+        in err
+    )
 
 
 @pytest.mark.parametrize(

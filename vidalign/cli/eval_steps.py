@@ -100,7 +100,7 @@ def steps(
         if aligner.spec.text == "file":
             raise UsageError(
                 f"{name} reads sentence features, which cannot be given here",
-                hint="`vidalign steps --text-features` takes them, a video at a time",
+                hint="`vidalign steps` with --text-features takes them, a video at a time",
             )
         with talk.progress(name, total=len(wanted), unit="videos") as meter:
             found = locate_all(
