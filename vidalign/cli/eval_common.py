@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+features_option = click.option(
+    "--features", type=FOLDER, required=True, metavar="DIR", help="Features, found by the video's name."
+)
+models_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD|PATH",
+    help="A model to run, by default the user's own default; may be repeated.",
+)
 resamples_option = click.option(
     "--resamples",
     type=click.IntRange(min=0),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import FILE, FOLDER, measures_option, noting, tell_left_out
+from vidalign.cli.eval_common import FILE, features_option, measures_option, noting, tell_left_out
 from vidalign.cli.options import json_option, talk_options
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("labels", type=FILE)
-@click.option(
-    "--features", type=FOLDER, required=True, metavar="DIR", help="Features, found by the video's name."
-)
+@features_option
 @click.option("--ways", type=click.IntRange(min=2), default=5, show_default=True, help="Classes.")
 @click.option(
     "--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Examples of each class."

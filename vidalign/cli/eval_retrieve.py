@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidalign.cli.eval_common import (
-    FOLDER,
+    features_option,
     measures_option,
+    models_option,
     noting,
     resamples_option,
     seed_option,
     tell_left_out,
 )
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.options import device_option, json_option, scorer_option, talk_options
 from vidalign.cli.retrieve import check_scale, reference_option, scale_option, score_option, subset_option
 
 if TYPE_CHECKING:
@@ -32,17 +33,9 @@ BACKGROUNDS = {"removed": (False,), "kept": (True,), "both": (False, True)}
 
 @click.command()
 @click.argument("transcripts", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--features", type=FOLDER, required=True, metavar="DIR", help="Features, found by the video's name."
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="CARD|PATH",
-    help="A model to run, by default the user's own default; may be repeated.",
-)
-@click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
+@features_option
+@models_option
+@scorer_option
 @measures_option
 @click.option(
     "--background",

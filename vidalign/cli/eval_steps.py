@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import FILE, FOLDER, given, noting, resamples_option, seed_option, tell_left_out
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.eval_common import (
+    FILE,
+    FOLDER,
+    features_option,
+    given,
+    models_option,
+    noting,
+    resamples_option,
+    seed_option,
+    tell_left_out,
+)
+from vidalign.cli.options import device_option, json_option, scorer_option, talk_options
 from vidalign.cli.steps import without_times
 
 if TYPE_CHECKING:
@@ -20,17 +30,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tasks", type=FILE)
 @click.argument("annotations", type=FOLDER)
-@click.option(
-    "--features", type=FOLDER, required=True, metavar="DIR", help="Features, found by the video's name."
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="CARD|PATH",
-    help="A model to run, by default the user's own default; may be repeated.",
-)
-@click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
+@features_option
+@models_option
+@scorer_option
 @click.option(
     "--decoder",
     "decoders",

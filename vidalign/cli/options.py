@@ -60,6 +60,10 @@ device_option = click.option(
     help="Where the model runs; auto takes a GPU if there is one.",
 )
 
+scorer_option = click.option(
+    "--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's."
+)
+
 
 class Computing(NamedTuple):
     """Where and by what networks run."""

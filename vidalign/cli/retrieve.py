@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidalign.cli.eval_common import given, noting, tell_left_out
-from vidalign.cli.options import device_option, json_option, talk_options
+from vidalign.cli.options import device_option, json_option, scorer_option, talk_options
 from vidalign.cli.results import show
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def check_scale(*, reference: bool, scale: Scale) -> None:
 @click.option(
     "--model", metavar="CARD|PATH", help="A model with vectors of clips and texts, or a model folder."
 )
-@click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
+@scorer_option
 @score_option
 @scale_option
 @reference_option

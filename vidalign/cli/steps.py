@@ -13,6 +13,7 @@ from vidalign.cli.options import (
     device_option,
     json_option,
     reader_option,
+    scorer_option,
     talk_options,
 )
 from vidalign.cli.results import show
@@ -45,7 +46,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--annotations", type=_FILE, metavar="CSV", help="When steps are shown, step,start,end, to tell recall."
 )
 @click.option("--model", metavar="CARD|PATH", help="The aligning model, or a model folder.")
-@click.option("--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's.")
+@scorer_option
 @device_option
 @reader_option
 @json_option
