@@ -18,6 +18,7 @@ from vidalign.evaluation.annotations import TruthRow
 from vidalign.evaluation.baselines import spoken, uniform
 from vidalign.evaluation.files import NamedFiles
 from vidalign.evaluation.htm_align import Protocol, Setup, predict
+from vidalign.evaluation.leftout import LeftOut
 from vidalign.evaluation.prediction import Judged, Prediction, judge_rows, pool, prediction_of
 from vidalign.evaluation.report import Method
 from vidalign.store.alignments import read_alignment
@@ -63,25 +64,19 @@ def compete(
     Raises UsageError, which no other video could escape.
     """
     judged: list[Judged] = []
-    missing: list[str] = []
-    failed: dict[str, VidalignError] = {}
+    left = LeftOut()
     for number, (video, rows) in enumerate(truth.items()):
         progress(number, video)
         if protocol.skip_empty and not any(row.alignable for row in rows):
             continue
-        try:
+        with left.bad(video, f"{contender.method.name}, "):
             path = contender.find(video)
             if path is None:
-                missing.append(video)
+                left.missing.append(video)
                 continue
             prediction = contender.predict(path, rows)
             judged.append(judge_rows(prediction, rows, exact=protocol.exact, video=number))
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{contender.method.name}, {video}: {error.message}"
-            failed[video] = error
-    return Outcome(contender.method, pool(judged) if judged else None, tuple(missing), failed)
+    return Outcome(contender.method, pool(judged) if judged else None, tuple(left.missing), left.failed)
 
 
 def of_alignments(name: str, files: NamedFiles, protocol: Protocol) -> Contender:

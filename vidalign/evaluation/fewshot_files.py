@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.errors import DataError, VidalignError
 from vidalign.evaluation.fewshot import spread
 from vidalign.evaluation.files import NamedFiles, csv_table, read_text
+from vidalign.evaluation.leftout import LeftOut, Progress, silent
 from vidalign.store.features import read_features
 
 _COLUMNS = ("video", "label")
@@ -51,33 +52,24 @@ def read_labelled(
     files: NamedFiles,
     *,
     clips: int,
-    progress: Callable[[int, str], None] = lambda done, video: None,
+    progress: Progress = silent,
 ) -> Labelled:
     """`clips` clips of each video (0: all); a bad file does not stop the others.
 
     Raises DataError where not one is left.
     """
     videos: dict[str, NDArray[np.float64]] = {}
-    missing: list[str] = []
-    failed: dict[str, VidalignError] = {}
-    for number, video in enumerate(labels):
-        progress(number, video)
-        try:
-            path = files.find(video)
-            if path is None:
-                missing.append(video)
-                continue
+    left = LeftOut()
+    for video, path in left.paths(labels, files, progress):
+        with left.bad(video):
             found = spread(_values(path), clips)
             _check_width(found, videos)
             videos[video] = found
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{video}: {error.message}"
-            failed[video] = error
     if not videos:
-        raise next(iter(failed.values()), DataError("there are features for none of the videos"))
-    return Labelled(tuple(videos.values()), tuple(labels[v] for v in videos), tuple(missing), failed)
+        raise left.why(DataError("there are features for none of the videos"))
+    return Labelled(
+        tuple(videos.values()), tuple(labels[v] for v in videos), tuple(left.missing), left.failed
+    )
 
 
 def _values(path: Path) -> NDArray[np.floating]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from vidalign.aligners.scores import Embedder, SegmentEmbedder, sentence_times
 from vidalign.errors import DataError, SubtitleError, UsageError, VidalignError
 from vidalign.evaluation.files import NamedFiles
 from vidalign.evaluation.full_video import Distances, Measure, Scale, Score, video_distances
+from vidalign.evaluation.leftout import LeftOut, Progress, silent
 from vidalign.evaluation.retrieval import embedder_of
 from vidalign.evaluation.search import Vectors, clip_vectors
 from vidalign.evaluation.segments import Segment, read_segments
@@ -29,7 +30,6 @@ WINDOW = 16.0
 """Seconds of the windows that a video with its background is cut into, one after the other."""
 
 Paragraph = tuple[Sentence, ...]
-Progress = Callable[[int, str], None]
 
 
 class Paragraphs(NamedTuple):
@@ -110,7 +110,7 @@ def encode(
     *,
     background: bool,
     paired: bool,
-    progress: Progress = lambda done, video: None,
+    progress: Progress = silent,
 ) -> Gallery:
     """Vectors of paragraphs and of videos; a bad file does not stop the others.
 
@@ -119,32 +119,22 @@ def encode(
     without vectors, DataError where nothing is left.
     """
     scorer = embedder_of(aligner)
-    missing: list[str] = []
-    failed = dict(paragraphs.failed)
+    left = LeftOut(failed=dict(paragraphs.failed))
     clips: dict[str, Vectors] = {}
-    for number, name in enumerate(files.whole if background and not paired else paragraphs.found):
-        progress(number, name)
-        try:
-            path = files.find(name)
-            if path is None:
-                missing.append(name)
-                continue
+    wanted = files.whole if background and not paired else paragraphs.found
+    for name, path in left.paths(wanted, files, progress):
+        with left.bad(name):
             features = read_features(path)
             check_features(features, aligner)
             spans = windows_of(features) if background else spans_of(features, paragraphs.found[name])
             clips[name] = span_vectors(scorer, features, spans)
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{name}: {error.message}"
-            failed[name] = error
     if not clips:
-        raise next(iter(failed.values()), DataError("no transcript has features", hint=_NAMES))
+        raise left.why(DataError("no transcript has features", hint=_NAMES))
     names = tuple(clips) if paired else tuple(paragraphs.found)
     texts = tuple(scorer.embed_texts([s.text for s in paragraphs.found[name]]) for name in names)
-    if paired or not background:
-        missing = [*paragraphs.missing, *missing]
-    return Gallery(names, texts, tuple(clips), tuple(clips.values()), tuple(missing), failed)
+    before = paragraphs.missing if paired or not background else ()
+    missing = (*before, *left.missing)
+    return Gallery(names, texts, tuple(clips), tuple(clips.values()), missing, left.failed)
 
 
 def windows_of(features: Features) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ with that of the text by dot product (Xu et al., EMNLP 2021).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from vidalign.aligners.align import check_features
 from vidalign.aligners.registry import Aligner
 from vidalign.aligners.scores import Embedder, SegmentEmbedder
-from vidalign.errors import DataError, ModelError, UsageError, VidalignError
+from vidalign.errors import DataError, ModelError, VidalignError
 from vidalign.evaluation.bootstrap import Estimate, estimate
 from vidalign.evaluation.files import NamedFiles
+from vidalign.evaluation.leftout import LeftOut, Progress, silent
 from vidalign.evaluation.ranks import RankRule, ranks_of, retrieval_metrics
 from vidalign.evaluation.segments import Segment
 from vidalign.store.features import read_features
@@ -64,7 +65,7 @@ def encode(
     segments: Sequence[Segment],
     files: NamedFiles,
     *,
-    progress: Callable[[int, str], None] = lambda done, video: None,
+    progress: Progress = silent,
 ) -> Encoded:
     """Vectors of all segments whose features are there; a bad file does not stop the others.
 
@@ -73,30 +74,21 @@ def encode(
     scorer = embedder_of(aligner)
     vectors: list[Vectors] = []
     kept: list[Segment] = []
-    missing: list[str] = []
-    failed: dict[str, VidalignError] = {}
-    for number, (video, own) in enumerate(_by_video(segments)):
-        progress(number, video)
-        try:
-            path = files.find(video)
-            if path is None:
-                missing.append(video)
-                continue
+    left = LeftOut()
+    by_video = _by_video(segments)
+    for video, path in left.paths(by_video, files, progress):
+        own = by_video[video]
+        with left.bad(video):
             features = read_features(path)
             check_features(features, aligner)
             vectors += [segment_vector(scorer, features.features, s.start, s.end) for s in own]
             kept += own
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{video}: {error.message}"
-            failed[video] = error
     if not kept:
-        raise next(iter(failed.values()), DataError("there are features for none of the videos"))
+        raise left.why(DataError("there are features for none of the videos"))
     texts = scorer.embed_texts([segment.text for segment in kept])
     by_cosine = scorer.score_name == "cosine" and not isinstance(scorer, SegmentEmbedder)
     texts = unit(texts) if by_cosine else texts
-    return Encoded(np.stack(vectors), texts, tuple(kept), tuple(missing), failed)
+    return Encoded(np.stack(vectors), texts, tuple(kept), tuple(left.missing), left.failed)
 
 
 def evaluate(
@@ -174,11 +166,11 @@ def embedder_of(aligner: Aligner) -> Embedder:
     return aligner.scorer
 
 
-def _by_video(segments: Sequence[Segment]) -> Iterator[tuple[str, list[Segment]]]:
+def _by_video(segments: Sequence[Segment]) -> dict[str, list[Segment]]:
     groups: dict[str, list[Segment]] = {}
     for segment in segments:
         groups.setdefault(segment.video, []).append(segment)
-    yield from groups.items()
+    return groups
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,9 @@ from vidalign.aligners.decoders.peak import clip_cells, run_around
 from vidalign.aligners.registry import Aligner
 from vidalign.aligners.scores import Embedder, SegmentEmbedder
 from vidalign.aligners.windowing import Windowing, plan_windows
-from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.errors import DataError, VidalignError
 from vidalign.evaluation.files import NamedFiles
+from vidalign.evaluation.leftout import LeftOut, Progress, silent
 from vidalign.evaluation.retrieval import embedder_of, unit
 from vidalign.store.features import read_features
 from vidalign.types import Features
@@ -50,7 +51,7 @@ def search(
     files: NamedFiles,
     *,
     top: int = 10,
-    progress: Callable[[int, str], None] = lambda done, video: None,
+    progress: Progress = silent,
 ) -> Found:
     """The `top` stretches of all videos for each text, by cosine or dot product with each clip.
 
@@ -63,25 +64,19 @@ def search(
     asked = scorer.embed_texts(texts)
     asked = unit(asked) if scorer.score_name == "cosine" else asked
     hits: list[list[Hit]] = [[] for _ in texts]
-    failed: dict[str, VidalignError] = {}
+    left = LeftOut()
     for number, (video, path) in enumerate(every_file(files)):
         progress(number, video)
-        try:
+        with left.bad(video):
             features = read_features(path)
             check_features(features, aligner)
             scores = asked @ clip_vectors(scorer, features).T
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{video}: {error.message}"
-            failed[video] = error
-            continue
-        for so_far, row in zip(hits, scores, strict=True):
-            so_far += best_stretches(video, row, features.times, top)
-            so_far[:] = sorted(so_far, key=lambda hit: -hit.score)[:top]
+            for so_far, row in zip(hits, scores, strict=True):
+                so_far += best_stretches(video, row, features.times, top)
+                so_far[:] = sorted(so_far, key=lambda hit: -hit.score)[:top]
     if not any(hits):
-        raise next(iter(failed.values()), DataError("there is no features file in the folder"))
-    return Found(tuple(map(tuple, hits)), failed)
+        raise left.why(DataError("there is no features file in the folder"))
+    return Found(tuple(map(tuple, hits)), left.failed)
 
 
 def every_file(files: NamedFiles) -> Iterator[tuple[str, Path]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from vidalign.aligners.registry import Aligner
-from vidalign.errors import DataError, UsageError, VidalignError
+from vidalign.errors import DataError, VidalignError
 from vidalign.evaluation.bootstrap import Estimate, estimate
 from vidalign.evaluation.crosstask import (
     Task,
@@ -20,6 +20,7 @@ from vidalign.evaluation.crosstask import (
     steps_found,
 )
 from vidalign.evaluation.files import NamedFiles
+from vidalign.evaluation.leftout import LeftOut, Progress, silent
 from vidalign.evaluation.steps import evidence_of, place
 from vidalign.store.features import read_features
 
@@ -62,39 +63,33 @@ def locate_all(
     files: NamedFiles,
     decoders: Sequence[str],
     *,
-    progress: Callable[[int, str], None] = lambda done, video: None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Place the steps of every annotated video by every decoder; a bad file does not stop the others.
 
     Raises DataError where not one video is left.
     """
     recalled = {decoder: Recalled() for decoder in decoders}
-    missing: list[str] = []
-    failed: dict[str, VidalignError] = {}
+    left, done = LeftOut(), 0
     for number, ((task, video), annotation) in enumerate(annotated.items()):
         progress(number, video)
         steps = tasks[task].steps
-        try:
+        with left.bad(video):
             path = files.find(video)
             if path is None:
-                missing.append(video)
+                left.missing.append(video)
                 continue
             features, shown = read_features(path), read_annotation(annotation, len(steps))
             evidence, end = evidence_of(features, steps, aligner), float(features.times.max())
             found = [steps_found(place(evidence, steps, name), shown, end) for name in decoders]
-        except UsageError:
-            raise
-        except VidalignError as error:
-            error.message = f"{video}: {error.message}"
-            failed[video] = error
-            continue
-        for decoder, of_steps in zip(decoders, found, strict=True):
-            recalled[decoder].hits += of_steps.values()
-            recalled[decoder].tasks += [task] * len(of_steps)
-            recalled[decoder].numbers += [number] * len(of_steps)
-    if len(missing) + len(failed) == len(annotated):
-        raise next(iter(failed.values()), DataError("there are features for none of the videos"))
-    return Outcome(recalled, tuple(missing), failed)
+            done += 1
+            for decoder, of_steps in zip(decoders, found, strict=True):
+                recalled[decoder].hits += of_steps.values()
+                recalled[decoder].tasks += [task] * len(of_steps)
+                recalled[decoder].numbers += [number] * len(of_steps)
+    if not done:
+        raise left.why(DataError("there are features for none of the videos"))
+    return Outcome(recalled, tuple(left.missing), left.failed)
 
 
 def recall_of(recalled: Recalled, *, resamples: int = 1000, seed: int = 0) -> Estimate:
