@@ -66,8 +66,11 @@ class LoopOptions:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerOptions:
-    """AdamW, or SGD with momentum; a linear warm-up, then a cosine to `final` times the learning rate, no
-    change, or `steps`: the rate times `gamma` from each of the `milestones` on.
+    """AdamW, or SGD with momentum; a linear warm-up, then what `schedule` says.
+
+    `cosine` falls to `final` times the learning rate at the end of the run, `polynomial` to the same by
+    (1 - share)^`power` of the way to `decay_steps` (the run's own by default), `constant` does not change, and
+    `steps` is the rate times `gamma` from each of the `milestones` on.
 
     `unit` is what `warmup` and `milestones` count. Norms and biases are not decayed unless `decayed` is all.
     `quirks: reference` goes by names, as TemporalAlignNet does, and so decays the norms at the top of its
@@ -80,11 +83,13 @@ class OptimizerOptions:
     betas: tuple[float, ...] = (0.9, 0.999)
     momentum: float = 0.9
     warmup: int = 1000
-    schedule: Literal["cosine", "constant", "steps"] = "cosine"
+    schedule: Literal["cosine", "polynomial", "constant", "steps"] = "cosine"
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
     unit: Literal["steps", "epochs"] = "steps"
     final: float = 0.0
+    power: float = 1.0
+    decay_steps: int | None = None
     decayed: Literal["weights", "all"] = "weights"
     quirks: Literal["reference", "corrected"] = "corrected"
 
@@ -106,6 +111,20 @@ class OptimizerOptions:
             raise ConfigError(f"gamma must be in (0, 1], not {self.gamma}")
         if not 0 <= self.final <= 1:
             raise ConfigError(f"final must be in [0, 1], not {self.final}")
+        self._check_polynomial()
+
+    def _check_polynomial(self) -> None:
+        if not self.power > 0:
+            raise ConfigError(f"power must be above 0, not {self.power}")
+        for name, unset in (("power", 1.0), ("decay_steps", None)):
+            if getattr(self, name) != unset and self.schedule != "polynomial":
+                raise ConfigError(f"{name} goes with schedule polynomial", hint=f"leave {name} out")
+        if self.decay_steps is None:
+            return
+        if not self.decay_steps > 0:
+            raise ConfigError(f"decay_steps must be above 0, not {self.decay_steps}")
+        if self.unit == "steps" and self.decay_steps <= self.warmup:
+            raise ConfigError(f"decay_steps is {self.decay_steps}, warmup alone is {self.warmup}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
