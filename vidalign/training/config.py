@@ -68,8 +68,8 @@ class LoopOptions:
 class OptimizerOptions:
     """AdamW, or SGD with momentum; a linear warm-up, then what `schedule` says.
 
-    `cosine` falls to `final` times the learning rate at the end of the run, `polynomial` to the same by
-    (1 - share)^`power` of the way to `decay_steps` (the run's own by default), `constant` does not change, and
+    `cosine` falls to `final` times the learning rate at the end of the run; `polynomial` falls there by
+    (1 - share)^`power` of the way to `decay_steps` (the run's own by default); `constant` does not change;
     `steps` is the rate times `gamma` from each of the `milestones` on.
 
     `unit` is what `warmup` and `milestones` count. Norms and biases are not decayed unless `decayed` is all.

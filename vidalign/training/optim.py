@@ -68,5 +68,8 @@ def learning_rate(step: int, steps: int, options: OptimizerOptions, epoch: float
         return options.learning_rate * rise
     end = options.decay_steps or steps
     share = min(1.0, max(0.0, step - warmup) / max(1, end - warmup))
-    falls = {"cosine": 0.5 * (1 + math.cos(math.pi * share)), "polynomial": (1 - share) ** options.power}
-    return options.learning_rate * (options.final + (1 - options.final) * falls[options.schedule])
+    if options.schedule == "polynomial":
+        fall = math.pow(1 - share, options.power)
+    else:
+        fall = 0.5 * (1 + math.cos(math.pi * share))
+    return options.learning_rate * (options.final + (1 - options.final) * fall)
