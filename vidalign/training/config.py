@@ -16,6 +16,9 @@ from vidalign.training.jobs import TASKS, job_class
 from vidalign.training.typed import build, check_keys, to_plain
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
+_NEVER_NEGATIVE = (
+    "alike", "clip_grad", "workers", "threads", "checkpoint_every", "validate_every", "patience",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class LoopOptions:
     GPUs. `validate_every` and `checkpoint_every` count steps; 0 validates at the end only, or never saves
     before the end. `keep` chooses the weights of the model: of the last step, or of the best `metric`;
     after `patience` validations without a better one (0: never) training stops, and the best is kept.
+    With `alike` above 0 a batch is one item drawn at random, and others drawn from the so many nearest to it.
     """
 
     steps: int | None = None
     epochs: float | None = None
     batch: int = 16
     accumulate: int = 1
+    alike: int = 0
     clip_grad: float = 0.0
     precision: Precision = "auto"
     workers: int = 1
@@ -52,11 +57,17 @@ class LoopOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be above 0, not {value}")
-        for name in ("clip_grad", "workers", "threads", "checkpoint_every", "validate_every", "patience"):
+        for name in _NEVER_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be below 0, not {getattr(self, name)}")
+        if self.alike and self.alike < self.batch:
+            raise ConfigError(f"alike is {self.alike}, fewer than the {self.batch} of a batch")
         if self.patience and not self.validate_every:
             raise ConfigError("patience needs validate_every above 0")
+
+    def items_a_step(self, processes: int) -> int:
+        """Items of a step of the optimiser, over all processes."""
+        return self.batch * self.accumulate * processes
 
     @property
     def keeps_best(self) -> bool:

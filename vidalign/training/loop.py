@@ -16,6 +16,7 @@ from torch import nn
 
 from vidalign.errors import ConfigError, DataError
 from vidalign.training import checkpoint
+from vidalign.training.alike import AlikeStream
 from vidalign.training.checkpoint import Progress, State
 from vidalign.training.config import Configuration
 from vidalign.training.distributed import any_rank, from_first, wrapped
@@ -111,11 +112,14 @@ class Loop:
         return self.progress.finished or bool(every and self.progress.step % every == 0)
 
     def _items_a_step(self) -> int:
-        return self.options.batch * self.options.accumulate * self.place.ranks.world
+        return self.options.items_a_step(self.place.ranks.world)
 
     def _batches(self, data: TrainingSet[Any], steps: int) -> Iterator[Batch]:
         options = self.options
         todo = range(self.progress.step, steps)
+        if options.alike:
+            alike = AlikeStream(data, self.objective, self.config.common, self.place, self.progress)
+            return alike.batches(todo)
         order = shuffled(len(data), self.config.common.seed)
         keys = BatchKeys(len(data), options.batch, order, self.place.ranks, todo, options.accumulate)
         return open_batches(data, keys, options.workers, self.place.device)
