@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from vidalign.training.jobs import Batch, Embeds, Objective, TrainingSet
 from vidalign.training.place import Place
 from vidalign.training.stream import BatchKeys, open_batches, to_device
 
+_LOG = logging.getLogger("vidalign.training")
 _BLOCK = 256
 """Videos that are compared with all others at once."""
 
@@ -118,6 +120,8 @@ class AlikeStream:
     def _drawn(self, epoch: int) -> Tensor:
         """The order (N,) of an epoch, the same in every process."""
         options, ranks, count = self._options, self._place.ranks, len(self._data)
+        if ranks.first:
+            _LOG.info("epoch %d: comparing %d videos, for batches of those that look alike", epoch + 1, count)
         vectors = mean_over_ranks(self._vectors(epoch), ranks)
         order = torch.empty(count, dtype=torch.int64)
         if ranks.first:
