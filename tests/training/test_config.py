@@ -48,6 +48,7 @@ def test_changes_reach_sections_that_the_file_does_not_have(toy_file: Path) -> N
 
 
 WRONG = {
+    "task: toy\ntraining:\n  steps: 3\n  alike: 15\n": ":4: alike is 15, fewer than the 16 of a batch",
     "task: toy\ntraining: {steps: 3}\nsede: 1\n": ":3: unknown key 'sede' (did you mean 'seed'?)",
     "task: toy\ntraining:\n  stepz: 3\n": ":3: unknown key 'stepz' in training (did you mean 'steps'?)",
     "task: toy\ntraining:\n  steps: many\n": ":3: training.steps must be a whole number, not 'many'",

@@ -75,9 +75,33 @@ def test_milestones_in_epochs_after_a_warm_up() -> None:
     assert rates[60:] == pytest.approx([0.0001] * 20)
 
 
+def test_a_polynomial_falls_from_the_warm_up_to_the_end_of_the_run() -> None:
+    options = OptimizerOptions(learning_rate=8.0, warmup=2, schedule="polynomial", final=0.25)
+    rates = [learning_rate(step, 8, options) for step in range(9)]
+    assert rates == pytest.approx([4.0, 8.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0])
+    squared = OptimizerOptions(learning_rate=8.0, warmup=0, schedule="polynomial", power=2.0)
+    assert [learning_rate(step, 4, squared) for step in range(5)] == pytest.approx([8.0, 4.5, 2.0, 0.5, 0.0])
+
+
+def test_a_polynomial_may_end_before_or_after_the_run() -> None:
+    published = OptimizerOptions(
+        learning_rate=2e-5, warmup=1000, schedule="polynomial", decay_steps=1_000_000
+    )
+    assert learning_rate(500_500, 2000, published) == pytest.approx(1e-5)
+    assert learning_rate(1999, 2000, published) == pytest.approx(2e-5 * (1 - 999 / 999_000))
+    early = OptimizerOptions(learning_rate=1.0, warmup=0, schedule="polynomial", decay_steps=4, final=0.5)
+    rates = [learning_rate(step, 8, early) for step in range(8)]
+    assert rates == pytest.approx([1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5, 0.5])
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        ({"power": 2.0}, "power goes with schedule polynomial"),
+        ({"schedule": "constant", "decay_steps": 5}, "decay_steps goes with schedule polynomial"),
+        ({"schedule": "polynomial", "power": 0.0}, "power must be above 0"),
+        ({"schedule": "polynomial", "decay_steps": -1, "warmup": 0}, "decay_steps must be above 0"),
+        ({"schedule": "polynomial", "decay_steps": 9, "warmup": 9}, "decay_steps is 9, warmup alone is 9"),
         ({"schedule": "steps"}, "go together"),
         ({"milestones": (3.0,)}, "go together"),
         ({"schedule": "steps", "milestones": (6.0, 4.0)}, "rise"),

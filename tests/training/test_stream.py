@@ -10,14 +10,14 @@ import torch
 
 from tests.training.toy import Points, ToyPoints
 from vidalign.training.distributed import Ranks
-from vidalign.training.stream import BatchKeys, Key, fixed_batches, open_batches
+from vidalign.training.stream import BatchKeys, Key, fixed_batches, open_batches, shuffled
 
 
 def keys(
     start: int, stop: int, *, items: int = 7, seed: int = 1, rank: int = 0, world: int = 1, parts: int = 1
 ) -> list[list[Key]]:
     ranks = Ranks(rank, world)
-    return list(BatchKeys(items, 3, seed, ranks, range(start, stop), parts))
+    return list(BatchKeys(items, 3, shuffled(items, seed), ranks, range(start, stop), parts))
 
 
 def test_every_epoch_holds_every_item_once() -> None:
@@ -49,8 +49,10 @@ def test_a_batch_may_be_larger_than_an_epoch() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_do_not_depend_on_the_number_of_workers(workers: int) -> None:
     data = ToyPoints(Points(), seed=3)
-    order = BatchKeys(len(data), 4, 3, Ranks(), range(2, 8))
+    order = BatchKeys(len(data), 4, shuffled(len(data), 3), Ranks(), range(2, 8))
+    before = torch.get_rng_state()
     batches = list(open_batches(data, order, workers, torch.device("cpu")))
+    assert torch.equal(torch.get_rng_state(), before)
     expected = [data.collate([data.item(*key) for key in part]) for part in order]
     assert len(batches) == 6
     for mine, theirs in zip(batches, expected, strict=True):

@@ -130,6 +130,18 @@ def test_orders_follow_the_seed_and_are_fixed_in_evaluation(batch: dict[str, Ten
     assert len(set(losses(1) + losses(2))) == 1
 
 
+@pytest.mark.parametrize("way", ["dtw", "norton"])
+def test_a_video_is_compared_by_the_mean_of_its_clips_and_captions(
+    way: str, batch: dict[str, Tensor]
+) -> None:
+    objective = make_objective(network(), WAYS[way]).eval()
+    found = objective.vectors(batch)
+    assert found.shape == (VIDEOS, CONFIG["width"])
+    alone = objective.network(*(batch[name][1] for name in ("video", "video_mask", "tokens", "text_mask")))
+    parts = torch.cat([alone["pooled_video"], alone["pooled_text"]])
+    torch.testing.assert_close(found[1], parts.mean(0))
+
+
 def test_norton_learns_its_temperature_and_corrects_targets(batch: dict[str, Tensor]) -> None:
     model = network()
     objective = make_objective(model, WAYS["norton"])

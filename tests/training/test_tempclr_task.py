@@ -17,10 +17,11 @@ from vidalign.aligners.registry import load_aligner
 from vidalign.aligners.scorers.windowed_videoclip import VideoClipScorer
 from vidalign.errors import ConfigError, DataError, ModelError
 from vidalign.evaluation.annotations import TruthRow
-from vidalign.store.features import write_features
+from vidalign.store.features import read_features, write_features
 from vidalign.synthetic.features import write_features_only
 from vidalign.synthetic.generate import generate
 from vidalign.synthetic.settings import WorldSettings
+from vidalign.training.checkpoint import read_state
 from vidalign.training.config import Configuration, read_config
 from vidalign.training.tasks.paragraphs import paragraph_recalls
 from vidalign.training.train import make_job, train
@@ -119,6 +120,35 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_had_not(config: Config, tmp_path
         train(config(), tmp_path / "cut", device="cpu", watch=stop)
     cut, whole = (train(config(), tmp_path / name, device="cpu").model for name in ("cut", "whole"))
     assert (cut / "aligner.safetensors").read_bytes() == (whole / "aligner.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def families(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve videos: whatever the odd ones show stands in other columns."""
+    made = tmp_path_factory.mktemp("families")
+    list(generate(made, 12, 1, WorldSettings(seconds=70.0), write=write_features_only))
+    for path in sorted((made / "features").glob("*.h5"))[1::2]:
+        features = read_features(path)
+        path.unlink()
+        write_features(path, replace(features, features=np.roll(features.features, 128, axis=1)))
+    (made / "tempclr.yaml").write_text(CONFIG.format(made))
+    return made
+
+
+@pytest.mark.parametrize("changes", [(), NORTON])
+def test_videos_that_look_alike_are_in_one_batch(
+    changes: tuple[str, ...], families: Path, tmp_path: Path
+) -> None:
+    fresh = ("data.holding.validation_share=0", "network.width=64", "training.batch=3", "training.alike=3")
+    config = read_config(families / "tempclr.yaml", (*fresh, *changes))
+
+    def check(done: int, steps: int, note: str) -> None:
+        if state := read_state(tmp_path, config, world=1):
+            batches = np.array(state.progress.order).reshape(4, 3) % 2
+            assert (batches == batches[:, :1]).all()
+
+    trained = train(config, tmp_path, device="cpu", watch=check)
+    assert trained.progress.epoch == 0 and sorted(trained.progress.order) == list(range(12))
 
 
 def test_word_pieces_are_those_that_are_said_or_of_a_file(

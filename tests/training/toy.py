@@ -81,6 +81,10 @@ class ToyObjective(Objective):
             error = error * torch.nan
         return {"loss": error, "rare": torch.where(self.steps % 2 == 0, torch.nan, error)}
 
+    def vectors(self, batch: Batch) -> Tensor:
+        hidden: Tensor = self.online[:3](batch["x"])
+        return hidden
+
     @torch.no_grad()
     def after_step(self) -> None:
         self.steps += 1

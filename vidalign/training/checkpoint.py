@@ -32,6 +32,7 @@ class Progress:
     """How far a run is. `best` is the best value of the metric, `stale` the validations since.
 
     `pending` are the losses of steps that no record of the journal covers yet, `seconds` the time trained.
+    `order` is the order of the items in `epoch`, where it does not follow from the seed alone.
     """
 
     step: int = 0
@@ -41,6 +42,8 @@ class Progress:
     finished: bool = False
     seconds: float = 0.0
     pending: list[dict[str, float]] = field(default_factory=list)
+    epoch: int = -1
+    order: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

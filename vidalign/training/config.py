@@ -16,6 +16,9 @@ from vidalign.training.jobs import TASKS, job_class
 from vidalign.training.typed import build, check_keys, to_plain
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
+_NEVER_NEGATIVE = (
+    "alike", "clip_grad", "workers", "threads", "checkpoint_every", "validate_every", "patience",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class LoopOptions:
     GPUs. `validate_every` and `checkpoint_every` count steps; 0 validates at the end only, or never saves
     before the end. `keep` chooses the weights of the model: of the last step, or of the best `metric`;
     after `patience` validations without a better one (0: never) training stops, and the best is kept.
+    With `alike` above 0 a batch is one item drawn at random, and others drawn from the so many nearest to it.
     """
 
     steps: int | None = None
     epochs: float | None = None
     batch: int = 16
     accumulate: int = 1
+    alike: int = 0
     clip_grad: float = 0.0
     precision: Precision = "auto"
     workers: int = 1
@@ -52,11 +57,17 @@ class LoopOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be above 0, not {value}")
-        for name in ("clip_grad", "workers", "threads", "checkpoint_every", "validate_every", "patience"):
+        for name in _NEVER_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be below 0, not {getattr(self, name)}")
+        if self.alike and self.alike < self.batch:
+            raise ConfigError(f"alike is {self.alike}, fewer than the {self.batch} of a batch")
         if self.patience and not self.validate_every:
             raise ConfigError("patience needs validate_every above 0")
+
+    def items_a_step(self, processes: int) -> int:
+        """Items of a step of the optimiser, over all processes."""
+        return self.batch * self.accumulate * processes
 
     @property
     def keeps_best(self) -> bool:
@@ -66,8 +77,11 @@ class LoopOptions:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerOptions:
-    """AdamW, or SGD with momentum; a linear warm-up, then a cosine to `final` times the learning rate, no
-    change, or `steps`: the rate times `gamma` from each of the `milestones` on.
+    """AdamW, or SGD with momentum; a linear warm-up, then what `schedule` says.
+
+    `cosine` falls to `final` times the learning rate at the end of the run; `polynomial` falls there by
+    (1 - share)^`power` of the way to `decay_steps` (the run's own by default); `constant` does not change;
+    `steps` is the rate times `gamma` from each of the `milestones` on.
 
     `unit` is what `warmup` and `milestones` count. Norms and biases are not decayed unless `decayed` is all.
     `quirks: reference` goes by names, as TemporalAlignNet does, and so decays the norms at the top of its
@@ -80,11 +94,13 @@ class OptimizerOptions:
     betas: tuple[float, ...] = (0.9, 0.999)
     momentum: float = 0.9
     warmup: int = 1000
-    schedule: Literal["cosine", "constant", "steps"] = "cosine"
+    schedule: Literal["cosine", "polynomial", "constant", "steps"] = "cosine"
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
     unit: Literal["steps", "epochs"] = "steps"
     final: float = 0.0
+    power: float = 1.0
+    decay_steps: int | None = None
     decayed: Literal["weights", "all"] = "weights"
     quirks: Literal["reference", "corrected"] = "corrected"
 
@@ -106,6 +122,20 @@ class OptimizerOptions:
             raise ConfigError(f"gamma must be in (0, 1], not {self.gamma}")
         if not 0 <= self.final <= 1:
             raise ConfigError(f"final must be in [0, 1], not {self.final}")
+        self._check_polynomial()
+
+    def _check_polynomial(self) -> None:
+        if not self.power > 0:
+            raise ConfigError(f"power must be above 0, not {self.power}")
+        for name, unset in (("power", 1.0), ("decay_steps", None)):
+            if getattr(self, name) != unset and self.schedule != "polynomial":
+                raise ConfigError(f"{name} goes with schedule polynomial", hint=f"leave {name} out")
+        if self.decay_steps is None:
+            return
+        if not self.decay_steps > 0:
+            raise ConfigError(f"decay_steps must be above 0, not {self.decay_steps}")
+        if self.unit == "steps" and self.decay_steps <= self.warmup:
+            raise ConfigError(f"decay_steps is {self.decay_steps}, warmup alone is {self.warmup}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,5 +102,11 @@ def from_first(value: float, ranks: Ranks, device: torch.device) -> float:
     if ranks.world == 1:
         return value
     shared = torch.tensor(value, dtype=torch.float64 if device.type != "mps" else None, device=device)
-    distributed.broadcast(shared, 0)
-    return float(shared.item())
+    return float(tensor_from_first(shared, ranks).item())
+
+
+def tensor_from_first(values: Tensor, ranks: Ranks) -> Tensor:
+    """The first process's values, in every process; the others give a tensor of the same shape and type."""
+    if ranks.world > 1:
+        distributed.broadcast(values, 0)
+    return values

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -35,6 +35,15 @@ class Objective(nn.Module):
     def rate_multipliers(self) -> dict[str, float]:
         """Multiples of the learning rate, by those names; what is not named has 1."""
         return {}
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """An objective that can tell which items look alike; needed by `training.alike` alone."""
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """(B, C), one for each item, of any length; their cosine says how alike two are."""
+        ...
 
 
 class TrainingSet(Protocol[Item]):

@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,17 @@ from torch import nn
 
 from vidalign.errors import ConfigError, DataError
 from vidalign.training import checkpoint
+from vidalign.training.alike import AlikeStream
 from vidalign.training.checkpoint import Progress, State
 from vidalign.training.config import Configuration
-from vidalign.training.distributed import Ranks, any_rank, from_first, wrapped
+from vidalign.training.distributed import any_rank, from_first, wrapped
 from vidalign.training.interrupts import Interrupts
 from vidalign.training.jobs import Batch, Job, Objective, TrainingSet
 from vidalign.training.journal import Journal
 from vidalign.training.meter import LossMeter
 from vidalign.training.optim import learning_rate, make_optimizer, set_rate
-from vidalign.training.stream import BatchKeys, open_batches, to_device
+from vidalign.training.place import Place
+from vidalign.training.stream import BatchKeys, open_batches, shuffled, to_device
 
 _LOG = logging.getLogger("vidalign.training")
 _AGREE_EVERY = 10
@@ -33,15 +34,6 @@ _AGREE_EVERY = 10
 
 Watch = Callable[[int, int, str], None]
 """Told the steps done, the steps of the whole run and a note, at first and after every step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where this process trains: its device, the precision of the arithmetic, and its rank."""
-
-    device: torch.device
-    precision: str
-    ranks: Ranks
 
 
 class Loop:
@@ -120,14 +112,16 @@ class Loop:
         return self.progress.finished or bool(every and self.progress.step % every == 0)
 
     def _items_a_step(self) -> int:
-        return self.options.batch * self.options.accumulate * self.place.ranks.world
+        return self.options.items_a_step(self.place.ranks.world)
 
     def _batches(self, data: TrainingSet[Any], steps: int) -> Iterator[Batch]:
         options = self.options
         todo = range(self.progress.step, steps)
-        keys = BatchKeys(
-            len(data), options.batch, self.config.common.seed, self.place.ranks, todo, options.accumulate
-        )
+        if options.alike:
+            alike = AlikeStream(data, self.objective, self.config.common, self.place, self.progress)
+            return alike.batches(todo)
+        order = shuffled(len(data), self.config.common.seed)
+        keys = BatchKeys(len(data), options.batch, order, self.place.ranks, todo, options.accumulate)
         return open_batches(data, keys, options.workers, self.place.device)
 
     def _step(self, step: int, steps: int, batches: Iterator[Batch], clock: _Clock) -> None:
@@ -140,7 +134,7 @@ class Loop:
             with clock.waiting():
                 batch = to_device(next(batches), self.place.device)
             with self._gradients_shared(part == parts - 1):
-                with self._arithmetic():
+                with self.place.arithmetic():
                     losses = self.module(batch)
                 self.scaler.scale(losses["loss"] / parts).backward()
             found.append(losses)
@@ -159,11 +153,6 @@ class Loop:
             return contextlib.nullcontext()
         context: contextlib.AbstractContextManager[None] = self.module.no_sync()  # type: ignore[operator]
         return context
-
-    def _arithmetic(self) -> torch.autocast:
-        kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-        kind = kinds.get(self.place.precision, torch.float32)
-        return torch.autocast(self.place.device.type, kind, enabled=kind is not torch.float32)
 
     def _record(self, journal: Journal | None, steps: int, clock: _Clock) -> None:
         step = self.progress.step

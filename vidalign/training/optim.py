@@ -66,6 +66,10 @@ def learning_rate(step: int, steps: int, options: OptimizerOptions, epoch: float
         return options.learning_rate * rise * options.gamma**passed
     if rise < 1 or options.schedule == "constant":
         return options.learning_rate * rise
-    share = max(0.0, step - warmup) / max(1, steps - warmup)
-    fall = 0.5 * (1 + math.cos(math.pi * share))
+    end = options.decay_steps or steps
+    share = min(1.0, max(0.0, step - warmup) / max(1, end - warmup))
+    if options.schedule == "polynomial":
+        fall = math.pow(1 - share, options.power)
+    else:
+        fall = 0.5 * (1 + math.cos(math.pi * share))
     return options.learning_rate * (options.final + (1 - options.final) * fall)

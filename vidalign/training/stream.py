@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vidalign.training.distributed import Ranks
@@ -17,19 +18,26 @@ from vidalign.training.jobs import Batch, TrainingSet
 
 Key = tuple[int, int]
 """Epoch and index of an item."""
+Order = Callable[[int], NDArray[np.int64]]
+"""The indices of all items in the order in which an epoch has them."""
+
+
+def shuffled(items: int, seed: int) -> Order:
+    """Each epoch is a permutation of (seed, epoch)."""
+    return lambda epoch: np.random.default_rng((seed, epoch)).permutation(items)
 
 
 class BatchKeys(Sampler[list[Key]]):
     """Keys of this process's batches from one step to another; epochs follow each other without a seam.
 
-    Each epoch is a permutation of (seed, epoch). Consecutive stretches of the stream go to a step, inside it
-    to its parts of accumulation, inside those to the processes.
+    Consecutive stretches of the stream go to a step, inside it to its parts of accumulation, inside those to
+    the processes.
     """
 
     def __init__(
-        self, items: int, batch: int, seed: int, ranks: Ranks, steps: range, accumulate: int = 1
+        self, items: int, batch: int, order: Order, ranks: Ranks, steps: range, accumulate: int = 1
     ) -> None:
-        self.items, self.batch, self.seed = items, batch, seed
+        self.items, self.batch, self.order = items, batch, order
         self.ranks = ranks
         self.parts = range(steps.start * accumulate, steps.stop * accumulate)
 
@@ -44,7 +52,7 @@ class BatchKeys(Sampler[list[Key]]):
             for position in range(begin, begin + self.batch):
                 here, place = divmod(position, self.items)
                 if here != epoch:
-                    epoch, order = here, np.random.default_rng((self.seed, here)).permutation(self.items)
+                    epoch, order = here, self.order(here)
                 keys.append((here, int(order[place])))
             yield keys
 
@@ -60,9 +68,12 @@ class _Keyed(Dataset[Any]):
 
 
 def open_batches(
-    data: TrainingSet[Any], keys: BatchKeys, workers: int, device: torch.device
+    data: TrainingSet[Any], keys: Iterable[list[Key]], workers: int, device: torch.device
 ) -> Iterator[Batch]:
-    """Batches in the order of `keys`, made by `workers` processes (0: by this one)."""
+    """Batches in the order of `keys`, made by `workers` processes (0: by this one).
+
+    Nothing is drawn from torch's global generator, so that a stream may be opened between any two steps.
+    """
     collate: Any = data.collate
     forked = workers and sys.platform == "linux"
     loader: DataLoader[Any] = DataLoader(
@@ -70,6 +81,7 @@ def open_batches(
         batch_sampler=keys,
         collate_fn=collate,
         num_workers=workers,
+        generator=torch.Generator(),
         worker_init_fn=_leave_signals_to_the_parent,
         prefetch_factor=4 if workers else None,
         pin_memory=device.type == "cuda",

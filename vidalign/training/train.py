@@ -18,7 +18,8 @@ from vidalign.training.distributed import Ranks, first_goes_ahead, joined, ranks
 from vidalign.training.interrupts import held_back
 from vidalign.training.jobs import Job, Run, job_class
 from vidalign.training.journal import open_journal
-from vidalign.training.loop import Loop, Place, Watch
+from vidalign.training.loop import Loop, Watch
+from vidalign.training.place import Place
 
 
 @dataclass(frozen=True, slots=True)

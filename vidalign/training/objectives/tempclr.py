@@ -41,6 +41,18 @@ class ClipObjective(Objective):
         """None where none is learned."""
         return None
 
+    def vectors(self, batch: Batch) -> Tensor:
+        """(B, width): the mean of a video's clips and captions, by which VideoCLIP compares videos."""
+        video, text = self._pooled(batch)
+        mean: Tensor = (video + text).view(*batch["apart"].shape, -1).mean(dim=1) / 2
+        return mean
+
+    def _pooled(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Clips and captions (B * C, width) each, in single precision."""
+        flat = [batch[name].flatten(0, 1) for name in ("video", "video_mask", "tokens", "text_mask")]
+        found = self.network(*flat)
+        return found["pooled_video"].float(), found["pooled_text"].float()
+
 
 class TempclrObjective(ClipObjective):
     """Clips with captions of the whole batch, and each video's captions in order against other orders."""
@@ -53,10 +65,8 @@ class TempclrObjective(ClipObjective):
 
     def forward(self, batch: Batch) -> Losses:
         """`loss`, `loss_clip`, and with a weight `loss_sequence` and the share of `videos` that have one."""
-        flat = [batch[name].flatten(0, 1) for name in ("video", "video_mask", "tokens", "text_mask")]
-        found = self.network(*flat)
-        with torch.autocast(flat[0].device.type, enabled=False):
-            video, text = found["pooled_video"].float(), found["pooled_text"].float()
+        video, text = self._pooled(batch)
+        with torch.autocast(video.device.type, enabled=False):
             scores = video @ text.mT
             loss = clip_caption(scores)
             losses = {"loss_clip": loss, "accuracy": top_share(scores)}
