@@ -460,7 +460,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     source.write_text("x")
     path, error = tmp_path / "a.error.json", VideoError("bad", hint="mend it")
     error.reader = "pyav 18"
-    record_failure(path, "a.mp4", [source], [state_of(source)], error, "auto")
+    record_failure(path, "a.mp4", str(source), [state_of(source)], error, "auto")
     failure = read_failure(path)
     assert failure == Failure(
         "a.mp4", str(source), "VideoError", "bad", "mend it", "pyav 18", 1, True, (state_of(source),)

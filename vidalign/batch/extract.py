@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from vidalign.batch import told
 from vidalign.batch.aligning import break_off_warning
 from vidalign.batch.boundary import attempt
 from vidalign.batch.encoding import Progress
 from vidalign.batch.extraction import Extraction
+from vidalign.batch.files import HERE, Files
 from vidalign.batch.finished import finished
 from vidalign.batch.ledger import Entry, Ledger, clear_leftovers
 from vidalign.batch.outputs import check_writable
-from vidalign.batch.pipeline import Made, Settings, Work, extract_many
-from vidalign.batch.pipeline import Progress as Telling
+from vidalign.batch.pipeline import Made, Many, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
 from vidalign.batch.runfile import Wanted, recorded_runtime
@@ -31,25 +31,6 @@ from vidalign.types import Features
 
 Begin = Callable[[Item], Progress]
 """Called when work on an item begins."""
-
-
-class Many(Protocol):
-    """`extract_many` of a pipeline."""
-
-    def __call__(
-        self, works: Iterable[Work], *, progress: Telling | None = None
-    ) -> Generator[Made, None, None]:
-        """Each work's features as soon as they are there."""
-
-
-class Fetched(Protocol):
-    """Sources that are fetched when they are read."""
-
-    def opened(self, path: Path) -> AbstractContextManager[Path]:
-        """The file to read for a source, as long as it is needed."""
-
-    def url(self, path: Path) -> str:
-        """Where a source is fetched from, nothing for one of this machine."""
 
 
 class Planned(NamedTuple):
@@ -66,12 +47,12 @@ class _Task(NamedTuple):
     item: Item
     ledger: Ledger
     is_elsewhere: bool = False
-    url: str = ""
+    files: Files = HERE
 
     @property
     def entry(self) -> Entry:
         """As the ledger knows it."""
-        return Entry(self.item.name, self.item.output, (self.item.source,), self.url)
+        return Entry(self.item.name, self.item.output, (self.item.source,), self.files)
 
 
 def extract_items(
@@ -85,7 +66,7 @@ def extract_items(
     settings: Settings | None = None,
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
-    fetched: Fetched | None = None,
+    files: Files = HERE,
     progress: Begin | None = None,
 ) -> Generator[ItemResult, None, None]:
     """Check everything now; then, as the results are asked for, extract.
@@ -96,7 +77,7 @@ def extract_items(
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
     goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
     through a pipeline that is there already, in place of one by `settings`. Outputs `elsewhere` are finished;
-    `fetched` has the sources that come by URL. Two calls for one folder, in two processes or threads, do
+    `files` opens the sources. Two calls for one folder, in two processes or threads, do
     no item twice.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
@@ -106,9 +87,7 @@ def extract_items(
     for extraction, _ in plan:
         extraction.check()
     ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
-    rows = [
-        _tasks(planned, ledger, elsewhere, fetched) for planned, ledger in zip(plan, ledgers, strict=True)
-    ]
+    rows = [_tasks(planned, ledger, elsewhere, files) for planned, ledger in zip(plan, ledgers, strict=True)]
     groups: list[list[_Task]] = []
     ends: list[ItemResult] = []
     for together in zip(*rows, strict=True):
@@ -129,7 +108,7 @@ def extract_items(
             _ = extraction.model  # a wrong one must not be noted
         ledger.open()
     many = many or partial(extract_many, settings=settings or Settings())
-    return _Batch(list(working), many, fetched, progress).results(ends, [group for group in groups if group])
+    return _Batch(list(working), many, progress).results(ends, [group for group in groups if group])
 
 
 def clear_folders(plan: Sequence[Planned]) -> None:
@@ -138,13 +117,9 @@ def clear_folders(plan: Sequence[Planned]) -> None:
     clear_leftovers(path for item in items for path in (item.folder / RUN, item.output))
 
 
-def _tasks(
-    planned: Planned, ledger: Ledger, elsewhere: Container[Path], fetched: Fetched | None
-) -> list[_Task]:
-    urls = [fetched.url(item.source) if fetched else "" for item in planned.items]
+def _tasks(planned: Planned, ledger: Ledger, elsewhere: Container[Path], files: Files) -> list[_Task]:
     return [
-        _Task(planned.extraction, item, ledger, item.output in elsewhere, url)
-        for item, url in zip(planned.items, urls, strict=True)
+        _Task(planned.extraction, item, ledger, item.output in elsewhere, files) for item in planned.items
     ]
 
 
@@ -191,10 +166,8 @@ def _planned(task: _Task) -> ItemResult:
 class _Batch:
     """The work itself; `ledgers` are those of all folders."""
 
-    def __init__(
-        self, ledgers: Sequence[Ledger], many: Many, fetched: Fetched | None, begin: Begin | None
-    ) -> None:
-        self._ledgers, self._many, self._fetched, self._begin = ledgers, many, fetched, begin
+    def __init__(self, ledgers: Sequence[Ledger], many: Many, begin: Begin | None) -> None:
+        self._ledgers, self._many, self._begin = ledgers, many, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, list[_Task]] = {}
         self._ends: deque[ItemResult] = deque()
@@ -230,7 +203,7 @@ class _Batch:
             self._under_way[key] = tasks
             if self._begin is not None:
                 self._meters[key] = self._begin(tasks[0].item)
-            opened = None if self._fetched is None else partial(self._fetched.opened, source)
+            opened = partial(tasks[0].files.opened, source)
             yield Work(key, source, [task.extraction for task in tasks], opened)
 
     def _take(self, task: _Task) -> bool:

@@ -24,7 +24,9 @@ First = Callable[[], tuple[Path, Mapping[str, Any]] | None]
 SCHEMA = "vidalign.run/1"
 PATIENCE_SECONDS = 10.0
 """How long to wait for others at work in a folder whose run file must change."""
-_NOT_SETTINGS = ("schema", "task", "shards", "vidalign_version")
+SHARED = ("shards",)
+"""What a run file says of how the work is shared, which a later process may add."""
+_NOT_SETTINGS = ("schema", "task", *SHARED, "vidalign_version")
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ def pipeline_options(command: Command) -> Command:
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="Give up on a video whose reading takes longer; one that hangs for 120 s is given up anyway.",
+        help="Give up on a video whose reading takes longer, or, by URL, a file whose fetching does, each for "
+        "itself; what is silent for 120 s is given up anyway.",
     )
     @click.option(
         "--memory",
