@@ -22,9 +22,10 @@ from vidalign.batch.pairs import Unpaired
 from vidalign.batch.pipeline import Made, Many, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted, recorded_runtime
+from vidalign.batch.runfile import Wanted, recorded_runtime, recorded_threads
 from vidalign.batch.settings import AlignRun, Inputs, Pair
 from vidalign.batch.shards import Dealing
+from vidalign.batch.steady import computing_with, usual_threads
 from vidalign.batch.verdict import summarise
 from vidalign.errors import LowConfidenceError, StaleError, VidalignError
 from vidalign.store.items import Item, place
@@ -50,6 +51,7 @@ def align_pairs(
     settings: Settings | None = None,
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
+    joined: Callable[[], None] = lambda: None,
     progress: Begin | None = None,
 ) -> Generator[Ended, None, None]:
     """Check everything now; then, as the results are asked for, align.
@@ -63,7 +65,7 @@ def align_pairs(
     inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
     written.
     """
-    run = _as_recorded(run, folder)
+    run = _as_recorded(run, folder, steady=settings is not None and settings.deterministic)
     run.check(words=any(pair.texts is None for pair in pairs))
     run.check_texts(pairs)
     pairs = _with_kept_features(pairs, run, elsewhere, renew=overwrite)
@@ -91,6 +93,8 @@ def align_pairs(
     features = _features_ledger(due, run, overwrite)
     for each in (ledger, features) if due else ():
         each.open()
+    joined()
+    run = _following(run, ledger.threads, features.threads)
     if tidy:
         written = [*outputs, *(pair.output for pair in pairs if pair.output is not None)]
         clear_leftovers(written if folder is None else [*written, folder / RUN])
@@ -105,12 +109,27 @@ class Manner(NamedTuple):
     retry_failed: bool
 
 
-def _as_recorded(run: AlignRun, folder: Path | None) -> AlignRun:
-    """The run; where it leaves the runtime open, that which made the features of what is in the folder."""
+def _as_recorded(run: AlignRun, folder: Path | None, *, steady: bool) -> AlignRun:
+    """The run; where it leaves the runtime open, that which made the features of what is in the folder.
+
+    `steady`: with the threads that all such runs of the folders compute with.
+    """
+    if steady:
+        threads = (recorded_threads(folder, "align") if folder else None) or usual_threads()
+        kept = recorded_threads(run.save_features, "extract") if run.save_features else None
+        run = replace(run, threads=threads, features_threads=kept)
     if run.runtime != "auto" or folder is None:
         return run
     family = recorded_runtime(folder, "align", lambda: None)
     return run if family is None else replace(run, runtime=family)
+
+
+def _following(run: AlignRun, threads: int | None, features_threads: int | None) -> AlignRun:
+    """The run with the threads that the run files say, should another process have come first."""
+    threads = threads or run.threads
+    if threads == run.threads and (features_threads or threads) == (run.features_threads or threads):
+        return run
+    return replace(run, threads=threads, features_threads=features_threads)
 
 
 def _ledger(
@@ -120,7 +139,7 @@ def _ledger(
         return NoLedger()
     how = partial(told.of_alignments, run, extracts=any(not pair.has_features for pair in pairs))
     first = told.first_alignment([pair.output for pair in pairs if pair.output is not None])
-    return Ledger(Wanted(folder, "align", how, dealing, first), run.reader, **manner._asdict())
+    return Ledger(Wanted(folder, "align", how, dealing, first, run.threads), run.reader, **manner._asdict())
 
 
 def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Ledger:
@@ -129,7 +148,8 @@ def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Led
     if not kept:
         return NoLedger()
     first = told.first_features([item.output for item in kept])
-    wanted = Wanted(kept[0].folder, "extract", partial(told.of_extraction, run.extraction), None, first)
+    how, threads = partial(told.of_extraction, run.extraction), run.extraction.threads
+    wanted = Wanted(kept[0].folder, "extract", how, None, first, threads)
     return Ledger(wanted, run.reader, overwrite=overwrite)
 
 
@@ -318,7 +338,8 @@ class _Batch:
         yield from self._settled(pair, inputs, features)
 
     def _settled(self, pair: Pair, inputs: Inputs, features: Features | VidalignError) -> Iterator[Ended]:
-        end = _aligned(pair, self._run, inputs, features)
+        with computing_with(self._run.threads):
+            end = _aligned(pair, self._run, inputs, features)
         self._ledger.settle(_entry(pair), end[0].error)
         yield end
         check_room(end[0].error)

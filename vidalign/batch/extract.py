@@ -22,8 +22,9 @@ from vidalign.batch.outputs import check_writable
 from vidalign.batch.pipeline import Made, Many, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted, recorded_runtime
+from vidalign.batch.runfile import Wanted, recorded_runtime, recorded_threads
 from vidalign.batch.shards import Dealing
+from vidalign.batch.steady import usual_threads
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
 from vidalign.store.records import RUN
@@ -67,6 +68,7 @@ def extract_items(
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
     files: Files = HERE,
+    joined: Callable[[], None] = lambda: None,
     progress: Begin | None = None,
 ) -> Generator[ItemResult, None, None]:
     """Check everything now; then, as the results are asked for, extract.
@@ -76,14 +78,16 @@ def extract_items(
     comes first, then each result as soon as its file is on disk, or its failure recorded beside it. Items
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
     goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
-    through a pipeline that is there already, in place of one by `settings`. Outputs `elsewhere` are finished;
+    through a pipeline that is there already, made by `settings`. `joined` is called once the run files are
+    written. Outputs `elsewhere` are finished;
     `files` opens the sources. Two calls for one folder, in two processes or threads, do
     no item twice.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
     settings (`overwrite` redoes them); StoreError where a folder cannot be written.
     """
-    plan = [planned._replace(extraction=_as_recorded(planned)) for planned in plan]
+    steady = settings is not None and settings.deterministic
+    plan = [planned._replace(extraction=_as_recorded(planned, steady=steady)) for planned in plan]
     for extraction, _ in plan:
         extraction.check()
     ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
@@ -107,8 +111,13 @@ def extract_items(
         if ledger.is_new:
             _ = extraction.model  # a wrong one must not be noted
         ledger.open()
+    joined()
+    followed = {ledger: _following(extraction, ledger) for ledger, extraction in working.items()}
+    groups = [
+        [task._replace(extraction=followed[task.ledger]) for task in group] for group in groups if group
+    ]
     many = many or partial(extract_many, settings=settings or Settings())
-    return _Batch(list(working), many, progress).results(ends, [group for group in groups if group])
+    return _Batch(list(working), many, progress).results(ends, groups)
 
 
 def clear_folders(plan: Sequence[Planned]) -> None:
@@ -123,21 +132,37 @@ def _tasks(planned: Planned, ledger: Ledger, elsewhere: Container[Path], files: 
     ]
 
 
-def _as_recorded(planned: Planned) -> Extraction:
-    """The extraction; where it leaves the runtime open, that which made what is in the folder."""
+def _as_recorded(planned: Planned, *, steady: bool) -> Extraction:
+    """The extraction; where it leaves the runtime open, that which made what is in the folder.
+
+    `steady`: with the threads that all such runs of the folder compute with.
+    """
     extraction, items = planned
-    if extraction.runtime != "auto" or not items:
+    if not items:
+        return extraction
+    if steady:
+        threads = recorded_threads(items[0].folder, "extract") or usual_threads()
+        extraction = replace(extraction, threads=threads)
+    if extraction.runtime != "auto":
         return extraction
     first = told.first_features([item.output for item in items])
     family = recorded_runtime(items[0].folder, "extract", first)
     return extraction if family is None else replace(extraction, runtime=family)
 
 
+def _following(extraction: Extraction, ledger: Ledger) -> Extraction:
+    """The extraction with the threads that the run file says, should another process have come first."""
+    threads = ledger.threads
+    return extraction if threads == extraction.threads else replace(extraction, threads=threads)
+
+
 def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_failed: bool) -> Ledger:
     extraction, items = planned
     folder = items[0].folder if items else Path()
     first = told.first_features([item.output for item in items])
-    wanted = Wanted(folder, "extract", partial(told.of_extraction, extraction), dealing, first)
+    wanted = Wanted(
+        folder, "extract", partial(told.of_extraction, extraction), dealing, first, extraction.threads
+    )
     return Ledger(wanted, extraction.reader, overwrite=overwrite, retry_failed=retry_failed)
 
 

@@ -16,7 +16,7 @@ from vidalign.batch.failures import (
 )
 from vidalign.batch.files import HERE, Files
 from vidalign.batch.locks import RunLocks
-from vidalign.batch.runfile import Wanted, check_run, find_run, open_run
+from vidalign.batch.runfile import Wanted, check_run, find_run, open_run, recorded_threads
 from vidalign.errors import VidalignError
 from vidalign.store.atomic import remove_leftovers
 from vidalign.store.records import failure_path
@@ -72,6 +72,14 @@ class Ledger:
     def open(self) -> None:
         """Join the folder's run; raises as `open_run` does."""
         self._locks = open_run(self.wanted, overwrite=self._overwrite)
+
+    @property
+    def threads(self) -> int | None:
+        """What all deterministic processes of the run compute with; None where this is none."""
+        wanted = self.wanted
+        if wanted.threads is None:
+            return None
+        return recorded_threads(wanted.folder, wanted.task) or wanted.threads
 
     def take(self, entry: Entry) -> bool:
         """Take an item for this process; False while another one, or thread, is at work on it."""

@@ -71,7 +71,8 @@ class Pair:
 class AlignRun:
     """How pairs are aligned; `model` is a name or the path of a model folder. None: what its card says.
 
-    `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`.
+    `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`. `threads` compute
+    (None: as many as torch takes), of the features on the way `features_threads` (None: as many as `threads`).
     """
 
     model: str
@@ -92,6 +93,8 @@ class AlignRun:
     save_features: Path | None = None
     runtime: Runtime = "auto"
     compiled: bool = False
+    threads: int | None = None
+    features_threads: int | None = None
 
     @cached_property
     def card(self) -> ModelCard:
@@ -128,6 +131,7 @@ class AlignRun:
             reader=self.reader,
             runtime=self.runtime,
             compiled=self.compiled,
+            threads=self.features_threads or self.threads,
         )
 
     @cached_property

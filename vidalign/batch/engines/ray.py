@@ -118,6 +118,7 @@ class Extractor:
                 dry_run=orders.dry_run,
                 dealing=orders.dealing,
                 tidy=False,
+                settings=orders.settings,
                 many=self._pipeline.extract_many,
             )
             for result in made:

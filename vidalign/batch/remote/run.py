@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from vidalign.batch.align import Begin as BeginPair
 from vidalign.batch.align import Ended, align_pairs, kept_items
@@ -20,8 +19,6 @@ from vidalign.batch.report import ItemResult
 from vidalign.batch.settings import AlignRun
 from vidalign.batch.shards import Dealing
 from vidalign.store.items import Item
-
-Begun = TypeVar("Begun")
 
 
 class RemoteRun:
@@ -44,21 +41,19 @@ class RemoteRun:
         progress: Begin | None = None,
     ) -> Generator[ItemResult, None, None]:
         """An engine: as `extract_items`; raises StoreError too, where the outputs cannot be reached."""
-
-        def begin() -> Generator[ItemResult, None, None]:
-            return extract_items(
-                plan,
-                overwrite=overwrite,
-                retry_failed=retry_failed,
-                dry_run=dry_run,
-                dealing=dealing,
-                elsewhere=frozenset() if overwrite else self._finished_items(plan),
-                files=self._inputs,
-                many=self._many(settings),
-                progress=progress,
-            )
-
-        results = self._begun(begin, dry_run=dry_run, overwrite=overwrite)
+        results = extract_items(
+            plan,
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            dry_run=dry_run,
+            dealing=dealing,
+            elsewhere=frozenset() if overwrite else self._finished_items(plan),
+            files=self._inputs,
+            settings=settings,
+            many=self._many(settings),
+            joined=partial(self._announce, overwrite=overwrite),
+            progress=progress,
+        )
         outputs: dict[str, list[Path]] = {}
         for item in (item for _, items in plan for item in items):
             outputs.setdefault(item.name, []).append(item.output)
@@ -78,36 +73,27 @@ class RemoteRun:
     ) -> Generator[Ended, None, None]:
         """As `align_pairs`; raises StoreError too, where the outputs cannot be reached."""
         kept = kept_items(found.pairs, run)
-
-        def begin() -> Generator[Ended, None, None]:
-            return align_pairs(
-                found.pairs,
-                run,
-                unpaired=found.failed,
-                folder=found.folder,
-                overwrite=overwrite,
-                retry_failed=retry_failed,
-                dry_run=dry_run,
-                dealing=dealing,
-                elsewhere=frozenset() if overwrite else self._finished_pairs(found, kept),
-                many=self._many(settings),
-                progress=progress,
-            )
-
-        ends = self._begun(begin, dry_run=dry_run, overwrite=overwrite)
+        ends = align_pairs(
+            found.pairs,
+            run,
+            unpaired=found.failed,
+            folder=found.folder,
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            dry_run=dry_run,
+            dealing=dealing,
+            elsewhere=frozenset() if overwrite else self._finished_pairs(found, kept),
+            settings=settings,
+            many=self._many(settings),
+            joined=partial(self._announce, overwrite=overwrite),
+            progress=progress,
+        )
         return self._aligned(ends, found, kept)
 
-    @property
-    def _places(self) -> tuple[RemoteOutputs, ...]:
-        """Those that are by URL, each once."""
-        return tuple(dict.fromkeys(each for each in (self._outputs, self._kept) if each is not None))
-
-    def _begun(self, begin: Callable[[], Begun], *, dry_run: bool, overwrite: bool) -> Begun:
-        """What `begin` gives, its run files sent."""
-        begun = begin()
-        for place in () if dry_run else self._places:
+    def _announce(self, *, overwrite: bool) -> None:
+        """Send the run files, those of one place once."""
+        for place in dict.fromkeys(each for each in (self._outputs, self._kept) if each is not None):
             place.announce(overwrite=overwrite)
-        return begun
 
     def _finished_items(self, plan: Sequence[Planned]) -> frozenset[Path]:
         if self._outputs is None:
