@@ -72,7 +72,7 @@ class AlignRun:
     """How pairs are aligned; `model` is a name or the path of a model folder. None: what its card says.
 
     `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`. `threads` compute
-    (None: as many as torch takes), of the features on the way `features_threads` (None: as many as `threads`).
+    (None: as many as torch takes), for the features on the way `features_threads` (None: those as well).
     """
 
     model: str
