@@ -88,11 +88,9 @@ def align_pairs(
     kept = [pair.kept.output for pair in due if pair.kept is not None]
     outputs = [*kept, *(pair.output for pair in due if pair.output is not None)]
     check_writable(outputs)
-    if due and ledger.is_new and run.weights is not None:
-        _ = run.aligner  # a wrong one must not be noted
     features = _features_ledger(due, run, overwrite)
-    for each in (ledger, features) if due else ():
-        each.open()
+    if due:
+        _open(run, ledger, features)
     joined()
     run = _following(run, ledger.threads, features.threads)
     if tidy:
@@ -122,6 +120,14 @@ def _as_recorded(run: AlignRun, folder: Path | None, *, steady: bool) -> AlignRu
         return run
     family = recorded_runtime(folder, "align", lambda: None)
     return run if family is None else replace(run, runtime=family)
+
+
+def _open(run: AlignRun, ledger: Ledger, features: Ledger) -> None:
+    """Join the runs of both folders."""
+    if ledger.is_new and run.weights is not None:
+        _ = run.aligner  # a wrong one must not be noted
+    for each in (ledger, features):
+        each.open()
 
 
 def _following(run: AlignRun, threads: int | None, features_threads: int | None) -> AlignRun:

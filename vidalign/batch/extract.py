@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -107,10 +107,7 @@ def extract_items(
     if tidy:
         clear_folders(plan)
     check_writable(task.item.output for task in due)
-    for ledger, extraction in working.items():
-        if ledger.is_new:
-            _ = extraction.model  # a wrong one must not be noted
-        ledger.open()
+    _open(working)
     joined()
     followed = {ledger: _following(extraction, ledger) for ledger, extraction in working.items()}
     groups = [
@@ -148,6 +145,14 @@ def _as_recorded(planned: Planned, *, steady: bool) -> Extraction:
     first = told.first_features([item.output for item in items])
     family = recorded_runtime(items[0].folder, "extract", first)
     return extraction if family is None else replace(extraction, runtime=family)
+
+
+def _open(working: Mapping[Ledger, Extraction]) -> None:
+    """Join the runs of all folders."""
+    for ledger, extraction in working.items():
+        if ledger.is_new:
+            _ = extraction.model  # a wrong one must not be noted
+        ledger.open()
 
 
 def _following(extraction: Extraction, ledger: Ledger) -> Extraction:

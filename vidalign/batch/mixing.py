@@ -89,7 +89,7 @@ class Mixer:
         with computing_with(self._extraction.threads):
             encoder = self._extraction.encoder(self._place, pad=self._pad)
             rows = [row for each in group for row in encoder.add(each.clip.frames)]
-            rows += encoder.finish()
+            rows.extend(encoder.finish())
         for row in rows:
             group[0].making.take(row)
 
