@@ -57,9 +57,9 @@ def align_pairs(
     """Check everything now; then, as the results are asked for, align.
 
     What needs no work comes first, then each result, with its alignment, as soon as its file is on disk.
-    Outputs, and features kept, that are `elsewhere` are finished. With the `folder` of many outputs there is
-    a run file and a record of each failure in it, also of the videos `unpaired`, as `extract_items` has, which
-    tells of the other arguments.
+    Outputs, and features kept, that are `elsewhere` are finished. With the `folder` of many outputs there
+    is a run file and a record of each failure in it, also of the videos `unpaired`, as `extract_items` has,
+    which tells of the other arguments.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or an output came from other
     inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
