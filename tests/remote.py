@@ -1,9 +1,13 @@
-"""An S3 server in the test's process, and the settings that lead to it."""
+"""An S3 server and web servers in the test's process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +38,28 @@ def s3_server(bucket: str) -> Iterator[str]:
             fsspec.get_filesystem_class("s3").clear_instance_cache()
     finally:
         server.stop()
+
+
+@contextmanager
+def website(folder: Path) -> Iterator[str]:
+    """The URL of a web server that shows a folder."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(functools.partial(Quiet, directory=str(folder))) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a web server that answers so."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -22,6 +22,7 @@ ROOMS = {
     "errors": 0,
     "outside": 0,
     "recipe": 0,
+    "threads": 0,
     "types": 0,
     "_version": 0,
     "store": 1,
@@ -43,7 +44,7 @@ FACADE = "__init__"
 UPSTAIRS = {("store", "exports"): "exports"}
 """Packages that stand higher than the room they lie in."""
 PER_ITEM_BOUNDARY = "batch/boundary.py"
-HANDED_TO_ANOTHER_THREAD = "batch/threads.py"
+HANDED_TO_ANOTHER_THREAD = "threads.py"
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80
 BROUGHT_BY_OTHERS = {"tensorboard", "sentencepiece", "protobuf", "s3fs"}
 """Extras that only torch, transformers or fsspec import."""

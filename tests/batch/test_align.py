@@ -163,7 +163,7 @@ def test_kept_features_are_used_again(
     one = align_pair(pair(clip_file, subtitles), RUN).alignment
     [(_, two)] = align_pairs([pair(clip_file, subtitles)], run)
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.h5", "run.json"]
-    monkeypatch.setattr("vidalign.batch.align.extract_many", lambda works, *how: (work for work in works))
+    monkeypatch.setattr("vidalign.batch.align.extract_many", lambda works, **how: (work for work in works))
     [(result, three)] = align_pairs([pair(clip_file, subtitles)], run)
     assert result.status == "done"
     for other in (two, three):

@@ -171,7 +171,7 @@ def test_a_disk_that_stutters_is_given_time(
     monkeypatch.setattr(rounds, "BACK_OFF", (0.0,))
     tries: list[str] = []
 
-    def stutter(works: Iterator[Work], *how: object) -> Iterator[Made]:
+    def stutter(works: Iterator[Work], **how: object) -> Iterator[Made]:
         for work in works:
             tries.append(work.video.name)
             late = len(tries) > 1

@@ -201,15 +201,15 @@ def test_notes_are_told_from_outputs_by_name() -> None:
 
 def test_a_runtime_left_open_is_that_of_the_folder(tiny: Path, clip_file: Path, tmp_path: Path) -> None:
     planned = Planned(Extraction("mini"), items(tmp_path, clip_file))
-    assert extract._as_recorded(planned).runtime == "auto"
+    assert extract._as_recorded(planned, steady=False).runtime == "auto"
     open_run(wanted(tmp_path, runtime="openvino")).close()
-    assert extract._as_recorded(planned).runtime == "openvino"
+    assert extract._as_recorded(planned, steady=False).runtime == "openvino"
     asked = planned._replace(extraction=Extraction("mini", runtime="torch"))
     with pytest.raises(OutputMismatchError, match="runtime: openvino / torch"):
         extract_items([asked])
     (tmp_path / "run.json").unlink()
     write_features(tmp_path / "a.h5", made_features(runtime="openvino 2026.4"))
-    assert extract._as_recorded(planned).runtime == "openvino"
+    assert extract._as_recorded(planned, steady=False).runtime == "openvino"
 
 
 # Locks
@@ -460,7 +460,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     source.write_text("x")
     path, error = tmp_path / "a.error.json", VideoError("bad", hint="mend it")
     error.reader = "pyav 18"
-    record_failure(path, "a.mp4", [source], [state_of(source)], error, "auto")
+    record_failure(path, "a.mp4", str(source), [state_of(source)], error, "auto")
     failure = read_failure(path)
     assert failure == Failure(
         "a.mp4", str(source), "VideoError", "bad", "mend it", "pyav 18", 1, True, (state_of(source),)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vidalign.batch import threads
+from vidalign import threads
 from vidalign.batch.shelf import ClosedError, Shelf
 
 

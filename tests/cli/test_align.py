@@ -14,8 +14,7 @@ import h5py
 import pytest
 
 from tests.tiny import Run, draw_video, made_features, write_vtt
-from vidalign.batch import align
-from vidalign.batch.pipeline import Made, Work
+from vidalign.batch.pipeline import Made, Pipeline, Work
 from vidalign.store.alignments import read_alignment
 from vidalign.store.features import write_features
 from vidalign.weights.recipes import get_recipe
@@ -245,14 +244,14 @@ def test_an_alignment_is_no_features_file(tiny: Path, cli: Run) -> None:
 
 def test_features_are_kept_and_used_again(tiny: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    once = align.extract_many
+    once = Pipeline.extract_many
 
-    def counted(works: Iterator[Work], *how: Any) -> Iterator[Made]:
+    def counted(self: Pipeline, works: Iterator[Work], progress: Any = None) -> Iterator[Made]:
         held = list(works)
         decoded.extend(work.video for work in held)
-        return once(iter(held), *how)
+        return once(self, iter(held), progress)
 
-    monkeypatch.setattr(align, "extract_many", counted)
+    monkeypatch.setattr(Pipeline, "extract_many", counted)
     for output in ("1.h5", "2.h5"):
         assert cli("align", "clip.mp4", "words.vtt", "-o", output, "--save-features", "kept")[0] == 0
     assert decoded == [Path("clip.mp4")]

@@ -114,8 +114,3 @@ def test_what_cannot_be_is_one_line(
     found, _, line = cli("extract", *(text.format(bucket) for text in given))
     assert found == code
     assert said in line and "Traceback" not in line
-
-
-def test_align_says_where_urls_go(cli: Run) -> None:
-    code, _, line = cli("align", "s3://bucket/a.mp4", "a.vtt")
-    assert code == 2 and "`vidalign extract`" in line

@@ -49,7 +49,7 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         source = films / f"{name}.mp4"
         error = VideoError(f"{source} is bad", errno=errno)
         path = failure_path(folder / f"films/{name}.h5")
-        record_failure(path, f"films/{name}.mp4", [source], [state_of(source)], error, "auto")
+        record_failure(path, f"films/{name}.mp4", str(source), [state_of(source)], error, "auto")
     return folder
 
 

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import errno
-import functools
-import http.server
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import remote
 from tests.remote import s3_server
 from vidalign.errors import MissingExtraError, StoreError, UsageError
 from vidalign.store.remote import RemotePlace, is_url, telling, told_by_url
@@ -24,18 +22,8 @@ def bucket() -> Iterator[RemotePlace]:
 @pytest.fixture
 def website(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "a.mp4").write_bytes(b"pictures")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with remote.website(tmp_path) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from vidalign.errors import StoreError, UsageError
+from tests.slow_servers import slow_server
+from vidalign.errors import ReadTimeoutError, StoreError, UsageError
+from vidalign.store import remote
 from vidalign.store.remote import RemotePlace
 from vidalign.store.scratch import Scratch
 
@@ -94,7 +96,7 @@ def test_stopped_while_it_comes(memory: RemotePlace, tmp_path: Path, monkeypatch
 def test_no_scratch_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="no scratch folder can be made in"):
-        Scratch(tmp_path / "file")
+        _ = Scratch(tmp_path / "file").folder
 
 
 def test_what_the_disk_says_is_kept(
@@ -127,7 +129,7 @@ def test_larger_than_the_area(memory: RemotePlace, tmp_path: Path) -> None:
 def test_an_incomplete_file_is_refused(
     memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claimed: int
 ) -> None:
-    monkeypatch.setattr(RemotePlace, "size", lambda self: claimed)
+    monkeypatch.setattr(RemotePlace, "size", lambda self, limit: claimed)
     with (
         Scratch(tmp_path) as scratch,
         pytest.raises(StoreError, match=rf"bytes came of {claimed}") as caught,
@@ -140,7 +142,7 @@ def test_an_incomplete_file_is_refused(
 def test_size_unknown_and_too_large(
     memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RemotePlace, "size", lambda self: None)
+    monkeypatch.setattr(RemotePlace, "size", lambda self, limit: None)
     with Scratch(tmp_path, limit=5) as scratch:
         local = scratch.folder / "a.mp4"
         with (
@@ -149,3 +151,53 @@ def test_size_unknown_and_too_large(
         ):
             pass
         assert not local.exists()
+
+
+@pytest.mark.parametrize("name", ["mute", "deaf", "trickle"])
+def test_a_server_that_takes_too_long(tmp_path: Path, name: str) -> None:
+    with slow_server(b"x" * 1000) as url, Scratch(tmp_path, limit=1000) as scratch:
+        local = scratch.folder / "a.mp4"
+        with (
+            pytest.raises(ReadTimeoutError, match=rf"^{url}/{name}: fetching it took more than 0.3 s"),
+            scratch.fetched(RemotePlace(f"{url}/{name}"), local, 0.3),
+        ):
+            pass
+        assert not local.exists()
+        with scratch.fetched(RemotePlace(f"{url}/good"), local, 30):
+            assert local.read_bytes() == b"x" * 1000
+
+
+@pytest.mark.parametrize("name", ["mute", "deaf"])
+def test_a_silent_server_is_given_up_without_a_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(remote, "SILENT_SECONDS", 0.3)
+    with slow_server(b"x" * 1000) as url, Scratch(tmp_path) as scratch:
+        place = RemotePlace(f"{url}/{name}")
+        with (
+            pytest.raises(StoreError, match=r"no answer in 0.3 s|silent for 0.3 s") as caught,
+            scratch.fetched(place, scratch.folder / "a.mp4"),
+        ):
+            pass
+        assert caught.value.errno == errno.ETIMEDOUT
+
+
+def test_a_hanging_server_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with slow_server(b"x" * 1000) as url, Scratch(tmp_path) as scratch:
+        place, begun = RemotePlace(f"{url}/deaf"), threading.Event()
+        caught: list[StoreError] = []
+
+        def fetch() -> None:
+            begun.set()
+            try:
+                with scratch.fetched(place, scratch.folder / "a.mp4"):
+                    pass
+            except StoreError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=fetch)
+        thread.start()
+        assert begun.wait(10)
+        with scratch.stopped():
+            thread.join(30)
+        assert [error.errno for error in caught] == [errno.EINTR]

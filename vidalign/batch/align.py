@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -19,12 +19,13 @@ from vidalign.batch.finished import finished as features_finished
 from vidalign.batch.ledger import Entry, Ledger, NoLedger, clear_leftovers
 from vidalign.batch.outputs import check_writable
 from vidalign.batch.pairs import Unpaired
-from vidalign.batch.pipeline import Made, Settings, Work, extract_many
+from vidalign.batch.pipeline import Made, Many, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted, recorded_runtime
+from vidalign.batch.runfile import Wanted, recorded_runtime, recorded_threads
 from vidalign.batch.settings import AlignRun, Inputs, Pair
 from vidalign.batch.shards import Dealing
+from vidalign.batch.steady import computing_with, usual_threads
 from vidalign.batch.verdict import summarise
 from vidalign.errors import LowConfidenceError, StaleError, VidalignError
 from vidalign.store.items import Item, place
@@ -48,46 +49,55 @@ def align_pairs(
     dealing: Dealing | None = None,
     tidy: bool = True,
     settings: Settings | None = None,
+    many: Many | None = None,
+    elsewhere: Container[Path] = frozenset(),
+    joined: Callable[[], None] = lambda: None,
     progress: Begin | None = None,
-) -> Iterator[Ended]:
+) -> Generator[Ended, None, None]:
     """Check everything now; then, as the results are asked for, align.
 
     What needs no work comes first, then each result, with its alignment, as soon as its file is on disk.
-    With the `folder` of many outputs there is a run file and a record of each failure in it, also of the
-    videos `unpaired`, as `extract_items` has, where the other arguments are told.
+    Outputs, and features kept, that are `elsewhere` are finished. With the `folder` of many outputs there
+    is a run file and a record of each failure in it, also of the videos `unpaired`, as `extract_items` has,
+    which tells of the other arguments.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or an output came from other
     inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
     written.
     """
-    run = _as_recorded(run, folder)
+    run = _as_recorded(run, folder, steady=settings is not None and settings.deterministic)
     run.check(words=any(pair.texts is None for pair in pairs))
     run.check_texts(pairs)
-    pairs = _with_kept_features(pairs, run, renew=overwrite)
+    pairs = _with_kept_features(pairs, run, elsewhere, renew=overwrite)
     ledger = _ledger(pairs, run, folder, dealing, Manner(overwrite, retry_failed))
-    looked = [(pair, None if overwrite else _end_before_work(pair, run, ledger)) for pair in pairs]
+    looked = [(pair, None if overwrite else _end_before(pair, run, ledger, elsewhere)) for pair in pairs]
     due = [pair for pair, end in looked if end is None]
     ends = [end for _, end in looked if end is not None]
     if any(not pair.has_features for pair in due):
         run.extraction.check()
     stale = any(isinstance(result.error, StaleError) for result, _ in ends)
-    if (due or stale) and not overwrite:
+    unseen = any(pair.output in elsewhere for pair in pairs)
+    if (due or stale or unseen) and not overwrite:
         ledger.check()
-    alone = [_unpaired_end(each, ledger, record=not dry_run) for each in unpaired]
+    alone = [
+        _unpaired_end(each, ledger, record=not dry_run and each.item.output not in elsewhere)
+        for each in unpaired
+    ]
     if dry_run:
-        return iter([*alone, *ends, *map(_planned, due)])
+        return (end for end in [*alone, *ends, *map(_planned, due)])
     kept = [pair.kept.output for pair in due if pair.kept is not None]
     outputs = [*kept, *(pair.output for pair in due if pair.output is not None)]
     check_writable(outputs)
-    if due and ledger.is_new and run.weights is not None:
-        _ = run.aligner  # a wrong one must not be noted
     features = _features_ledger(due, run, overwrite)
-    for each in (ledger, features) if due else ():
-        each.open()
+    if due:
+        _open(run, ledger, features)
+    joined()
+    run = _following(run, ledger.threads, features.threads)
     if tidy:
         written = [*outputs, *(pair.output for pair in pairs if pair.output is not None)]
         clear_leftovers(written if folder is None else [*written, folder / RUN])
-    return _Batch(run, ledger, features, settings or Settings(), progress).results([*alone, *ends], due)
+    many = many or partial(extract_many, settings=settings or Settings())
+    return _Batch(run, ledger, features, many, progress).results([*alone, *ends], due)
 
 
 class Manner(NamedTuple):
@@ -97,12 +107,35 @@ class Manner(NamedTuple):
     retry_failed: bool
 
 
-def _as_recorded(run: AlignRun, folder: Path | None) -> AlignRun:
-    """The run; where it leaves the runtime open, that which made the features of what is in the folder."""
+def _as_recorded(run: AlignRun, folder: Path | None, *, steady: bool) -> AlignRun:
+    """The run; where it leaves the runtime open, that which made the features of what is in the folder.
+
+    `steady`: with the threads that all such runs of the folders compute with.
+    """
+    if steady:
+        threads = (recorded_threads(folder, "align") if folder else None) or usual_threads()
+        kept = recorded_threads(run.save_features, "extract") if run.save_features else None
+        run = replace(run, threads=threads, features_threads=kept)
     if run.runtime != "auto" or folder is None:
         return run
     family = recorded_runtime(folder, "align", lambda: None)
     return run if family is None else replace(run, runtime=family)
+
+
+def _open(run: AlignRun, ledger: Ledger, features: Ledger) -> None:
+    """Join the runs of both folders."""
+    if ledger.is_new and run.weights is not None:
+        _ = run.aligner  # a wrong one must not be noted
+    for each in (ledger, features):
+        each.open()
+
+
+def _following(run: AlignRun, threads: int | None, features_threads: int | None) -> AlignRun:
+    """The run with the threads that the run files say, should another process have come first."""
+    threads = threads or run.threads
+    if threads == run.threads and (features_threads or threads) == (run.features_threads or threads):
+        return run
+    return replace(run, threads=threads, features_threads=features_threads)
 
 
 def _ledger(
@@ -112,7 +145,7 @@ def _ledger(
         return NoLedger()
     how = partial(told.of_alignments, run, extracts=any(not pair.has_features for pair in pairs))
     first = told.first_alignment([pair.output for pair in pairs if pair.output is not None])
-    return Ledger(Wanted(folder, "align", how, dealing, first), run.reader, **manner._asdict())
+    return Ledger(Wanted(folder, "align", how, dealing, first, run.threads), run.reader, **manner._asdict())
 
 
 def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Ledger:
@@ -121,21 +154,42 @@ def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Led
     if not kept:
         return NoLedger()
     first = told.first_features([item.output for item in kept])
-    wanted = Wanted(kept[0].folder, "extract", partial(told.of_extraction, run.extraction), None, first)
+    how, threads = partial(told.of_extraction, run.extraction), run.extraction.threads
+    wanted = Wanted(kept[0].folder, "extract", how, None, first, threads)
     return Ledger(wanted, run.reader, overwrite=overwrite)
 
 
-def _with_kept_features(pairs: Sequence[Pair], run: AlignRun, *, renew: bool) -> list[Pair]:
-    """With --save-features, pairs that know where theirs lie; raises OutputMismatchError for other ones."""
+def kept_items(pairs: Sequence[Pair], run: AlignRun) -> dict[Path, Item]:
+    """The features files that --save-features keeps, by the videos that they are of."""
     if run.save_features is None:
-        return list(pairs)
+        return {}
     named = [(pair.video, pair.name) for pair in pairs if not pair.has_features]
-    items = {item.source: item for item in place(named, run.save_features, ".h5")}
+    return {item.source: item for item in place(named, run.save_features, ".h5")}
+
+
+def _with_kept_features(
+    pairs: Sequence[Pair], run: AlignRun, elsewhere: Container[Path], *, renew: bool
+) -> list[Pair]:
+    """With --save-features, pairs that know where theirs lie, those `elsewhere` as features given.
+
+    Raises OutputMismatchError for other ones.
+    """
+    items = kept_items(pairs, run)
     for item in () if renew else items.values():
         attempt(partial(features_finished, item, run.extraction), item.source)
-    return [
-        pair if pair.has_features else replace(pair, kept=items[pair.video], renew=renew) for pair in pairs
-    ]
+    found = []
+    for pair in pairs:
+        kept = None if pair.has_features else items.get(pair.video)
+        given = kept.output if kept is not None and kept.output in elsewhere else pair.features
+        found.append(pair if kept is None else replace(pair, kept=kept, features=given, renew=renew))
+    return found
+
+
+def _end_before(pair: Pair, run: AlignRun, ledger: Ledger, elsewhere: Container[Path]) -> Ended | None:
+    """As `_end_before_work`; an output `elsewhere` is finished."""
+    if pair.output in elsewhere:
+        return ItemResult(pair.name, "skipped", str(pair.video), str(pair.output)), None
+    return _end_before_work(pair, run, ledger)
 
 
 def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
@@ -159,8 +213,8 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
 
 def _unpaired_end(unpaired: Unpaired, ledger: Ledger, *, record: bool) -> Ended:
     """The end of a video without subtitles; it is made from them too, once they are there."""
-    item, error = unpaired
-    entry = Entry(item.name, item.output, (item.source, item.source.with_suffix(".vtt")))
+    item, error, files = unpaired
+    entry = Entry(item.name, item.output, (item.source, item.source.with_suffix(".vtt")), files)
     former = ledger.former_failure(entry)
     if former is None and record:
         ledger.note(entry, error)
@@ -177,9 +231,7 @@ def _stale_features(pair: Pair, run: AlignRun) -> StaleError | None:
 
 def _entry(pair: Pair) -> Entry:
     """As the ledger knows it."""
-    given = (pair.video, pair.subtitles, pair.features, pair.texts)
-    inputs = dict.fromkeys(path for path in given if isinstance(path, Path))
-    return Entry(pair.name, pair.output or Path(pair.name), tuple(inputs))
+    return Entry(pair.name, pair.output or Path(pair.name), pair.inputs, pair.files)
 
 
 def _planned(pair: Pair) -> Ended:
@@ -190,17 +242,17 @@ class _Batch:
     """The work itself: pairs whose features are at hand one by one, the others as their features come."""
 
     def __init__(
-        self, run: AlignRun, ledger: Ledger, features: Ledger, settings: Settings, begin: Begin | None
+        self, run: AlignRun, ledger: Ledger, features: Ledger, many: Many, begin: Begin | None
     ) -> None:
         self._run, self._ledger, self._features = run, ledger, features
-        self._settings, self._begin = settings, begin
+        self._many, self._begin = many, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, tuple[Pair, Inputs]] = {}
         self._ends: deque[Ended] = deque()
         self._failures: Counter[str] = Counter()
         self._rounds: Rounds[Pair] = Rounds(())
 
-    def results(self, ends: Sequence[Ended], due: Sequence[Pair]) -> Iterator[Ended]:
+    def results(self, ends: Sequence[Ended], due: Sequence[Pair]) -> Generator[Ended, None, None]:
         """`ends`, then what becomes of the pairs that are due, as it comes; the ledgers are closed then."""
         with ExitStack() as stack:
             for ledger in (self._ledger, self._features):
@@ -217,7 +269,7 @@ class _Batch:
                 yield from self._at_once(pair)
             else:
                 reads.append(pair)
-        with closing(extract_many(self._works(reads), self._settings, self._tell)) as many:
+        with closing(self._many(self._works(reads), progress=self._tell)) as many:
             for made in many:
                 yield from self._decided()
                 yield from self._made(made)
@@ -250,7 +302,7 @@ class _Batch:
                 self._under_way[key] = pair, inputs
                 if self._begin is not None:
                     self._meters[key] = self._begin(pair)
-                yield Work(key, pair.video, [self._run.extraction])
+                yield Work(key, pair.video, [self._run.extraction], partial(pair.files.opened, pair.video))
 
     def _taken(self, pair: Pair) -> Inputs | None:
         """What a pair says, where it is this process's now; else it is put off, or its end is known."""
@@ -292,7 +344,8 @@ class _Batch:
         yield from self._settled(pair, inputs, features)
 
     def _settled(self, pair: Pair, inputs: Inputs, features: Features | VidalignError) -> Iterator[Ended]:
-        end = _aligned(pair, self._run, inputs, features)
+        with computing_with(self._run.threads):
+            end = _aligned(pair, self._run, inputs, features)
         self._ledger.settle(_entry(pair), end[0].error)
         yield end
         check_room(end[0].error)

@@ -45,7 +45,8 @@ def features_at_hand(pair: Pair) -> Features | None:
 
     if pair.ready is not None or pair.features is None:
         return pair.ready
-    return read_features(pair.features)
+    with pair.files.opened(pair.features) as path:
+        return read_features(path)
 
 
 def align_with(pair: Pair, run: AlignRun, inputs: Inputs, features: Features) -> Outcome:

@@ -95,7 +95,8 @@ def _inputs(found: Alignment, pair: Pair) -> Iterator[tuple[str, Any, Any]]:
     yield "text features", found.text_features_sha256, texts_sha256(read_texts(pair))
     if pair.features is not None:
         if found.features_sha256 is not None:
-            yield "features", found.features_sha256, content_sha256(read_features(pair.features))
+            with pair.files.opened(pair.features) as path:
+                yield "features", found.features_sha256, content_sha256(read_features(path))
         return
     size = size_of(pair.video)
     if None not in (found.video_size, size):

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from vidalign.batch import told
 from vidalign.batch.aligning import break_off_warning
 from vidalign.batch.boundary import attempt
 from vidalign.batch.encoding import Progress
 from vidalign.batch.extraction import Extraction
+from vidalign.batch.files import HERE, Files
 from vidalign.batch.finished import finished
 from vidalign.batch.ledger import Entry, Ledger, clear_leftovers
 from vidalign.batch.outputs import check_writable
-from vidalign.batch.pipeline import Made, Settings, Work, extract_many
-from vidalign.batch.pipeline import Progress as Telling
+from vidalign.batch.pipeline import Made, Many, Settings, Work, extract_many
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import Rounds, check_room, patiently, pause_after
-from vidalign.batch.runfile import Wanted, recorded_runtime
+from vidalign.batch.runfile import Wanted, recorded_runtime, recorded_threads
 from vidalign.batch.shards import Dealing
+from vidalign.batch.steady import usual_threads
 from vidalign.errors import VidalignError
 from vidalign.store.items import Item
 from vidalign.store.records import RUN
@@ -31,25 +32,6 @@ from vidalign.types import Features
 
 Begin = Callable[[Item], Progress]
 """Called when work on an item begins."""
-
-
-class Many(Protocol):
-    """`extract_many` of a pipeline."""
-
-    def __call__(
-        self, works: Iterable[Work], *, progress: Telling | None = None
-    ) -> Generator[Made, None, None]:
-        """Each work's features as soon as they are there."""
-
-
-class Fetched(Protocol):
-    """Sources that are fetched when they are read."""
-
-    def opened(self, path: Path) -> AbstractContextManager[Path]:
-        """The file to read for a source, as long as it is needed."""
-
-    def url(self, path: Path) -> str:
-        """Where a source is fetched from, nothing for one of this machine."""
 
 
 class Planned(NamedTuple):
@@ -66,12 +48,12 @@ class _Task(NamedTuple):
     item: Item
     ledger: Ledger
     is_elsewhere: bool = False
-    url: str = ""
+    files: Files = HERE
 
     @property
     def entry(self) -> Entry:
         """As the ledger knows it."""
-        return Entry(self.item.name, self.item.output, (self.item.source,), self.url)
+        return Entry(self.item.name, self.item.output, (self.item.source,), self.files)
 
 
 def extract_items(
@@ -85,7 +67,8 @@ def extract_items(
     settings: Settings | None = None,
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
-    fetched: Fetched | None = None,
+    files: Files = HERE,
+    joined: Callable[[], None] = lambda: None,
     progress: Begin | None = None,
 ) -> Generator[ItemResult, None, None]:
     """Check everything now; then, as the results are asked for, extract.
@@ -95,20 +78,20 @@ def extract_items(
     comes first, then each result as soon as its file is on disk, or its failure recorded beside it. Items
     that another process has are waited for. `retry_failed` tries what a record says is hopeless, `dealing`
     goes into the run file, `tidy` clears the folders of what killed processes left. `many` takes the videos
-    through a pipeline that is there already, in place of one by `settings`. Outputs `elsewhere` are finished;
-    `fetched` has the sources that come by URL. Two calls for one folder, in two processes or threads, do
+    through a pipeline that is there already, made by `settings`. `joined` is called once the run files are
+    written. Outputs `elsewhere` are finished;
+    `files` opens the sources. Two calls for one folder, in two processes or threads, do
     no item twice.
 
     Raises UsageError or one of its kind, at the call, where a model is missing or outputs came from other
     settings (`overwrite` redoes them); StoreError where a folder cannot be written.
     """
-    plan = [planned._replace(extraction=_as_recorded(planned)) for planned in plan]
+    steady = settings is not None and settings.deterministic
+    plan = [planned._replace(extraction=_as_recorded(planned, steady=steady)) for planned in plan]
     for extraction, _ in plan:
         extraction.check()
     ledgers = [_ledger(planned, dealing, overwrite, retry_failed) for planned in plan]
-    rows = [
-        _tasks(planned, ledger, elsewhere, fetched) for planned, ledger in zip(plan, ledgers, strict=True)
-    ]
+    rows = [_tasks(planned, ledger, elsewhere, files) for planned, ledger in zip(plan, ledgers, strict=True)]
     groups: list[list[_Task]] = []
     ends: list[ItemResult] = []
     for together in zip(*rows, strict=True):
@@ -124,12 +107,14 @@ def extract_items(
     if tidy:
         clear_folders(plan)
     check_writable(task.item.output for task in due)
-    for ledger, extraction in working.items():
-        if ledger.is_new:
-            _ = extraction.model  # a wrong one must not be noted
-        ledger.open()
+    _open(working)
+    joined()
+    followed = {ledger: _following(extraction, ledger) for ledger, extraction in working.items()}
+    groups = [
+        [task._replace(extraction=followed[task.ledger]) for task in group] for group in groups if group
+    ]
     many = many or partial(extract_many, settings=settings or Settings())
-    return _Batch(list(working), many, fetched, progress).results(ends, [group for group in groups if group])
+    return _Batch(list(working), many, progress).results(ends, groups)
 
 
 def clear_folders(plan: Sequence[Planned]) -> None:
@@ -138,31 +123,51 @@ def clear_folders(plan: Sequence[Planned]) -> None:
     clear_leftovers(path for item in items for path in (item.folder / RUN, item.output))
 
 
-def _tasks(
-    planned: Planned, ledger: Ledger, elsewhere: Container[Path], fetched: Fetched | None
-) -> list[_Task]:
-    urls = [fetched.url(item.source) if fetched else "" for item in planned.items]
+def _tasks(planned: Planned, ledger: Ledger, elsewhere: Container[Path], files: Files) -> list[_Task]:
     return [
-        _Task(planned.extraction, item, ledger, item.output in elsewhere, url)
-        for item, url in zip(planned.items, urls, strict=True)
+        _Task(planned.extraction, item, ledger, item.output in elsewhere, files) for item in planned.items
     ]
 
 
-def _as_recorded(planned: Planned) -> Extraction:
-    """The extraction; where it leaves the runtime open, that which made what is in the folder."""
+def _as_recorded(planned: Planned, *, steady: bool) -> Extraction:
+    """The extraction; where it leaves the runtime open, that which made what is in the folder.
+
+    `steady`: with the threads that all such runs of the folder compute with.
+    """
     extraction, items = planned
-    if extraction.runtime != "auto" or not items:
+    if not items:
+        return extraction
+    if steady:
+        threads = recorded_threads(items[0].folder, "extract") or usual_threads()
+        extraction = replace(extraction, threads=threads)
+    if extraction.runtime != "auto":
         return extraction
     first = told.first_features([item.output for item in items])
     family = recorded_runtime(items[0].folder, "extract", first)
     return extraction if family is None else replace(extraction, runtime=family)
 
 
+def _open(working: Mapping[Ledger, Extraction]) -> None:
+    """Join the runs of all folders."""
+    for ledger, extraction in working.items():
+        if ledger.is_new:
+            _ = extraction.model  # a wrong one must not be noted
+        ledger.open()
+
+
+def _following(extraction: Extraction, ledger: Ledger) -> Extraction:
+    """The extraction with the threads that the run file says, should another process have come first."""
+    threads = ledger.threads
+    return extraction if threads == extraction.threads else replace(extraction, threads=threads)
+
+
 def _ledger(planned: Planned, dealing: Dealing | None, overwrite: bool, retry_failed: bool) -> Ledger:
     extraction, items = planned
     folder = items[0].folder if items else Path()
     first = told.first_features([item.output for item in items])
-    wanted = Wanted(folder, "extract", partial(told.of_extraction, extraction), dealing, first)
+    wanted = Wanted(
+        folder, "extract", partial(told.of_extraction, extraction), dealing, first, extraction.threads
+    )
     return Ledger(wanted, extraction.reader, overwrite=overwrite, retry_failed=retry_failed)
 
 
@@ -191,10 +196,8 @@ def _planned(task: _Task) -> ItemResult:
 class _Batch:
     """The work itself; `ledgers` are those of all folders."""
 
-    def __init__(
-        self, ledgers: Sequence[Ledger], many: Many, fetched: Fetched | None, begin: Begin | None
-    ) -> None:
-        self._ledgers, self._many, self._fetched, self._begin = ledgers, many, fetched, begin
+    def __init__(self, ledgers: Sequence[Ledger], many: Many, begin: Begin | None) -> None:
+        self._ledgers, self._many, self._begin = ledgers, many, begin
         self._meters: dict[int, Progress] = {}
         self._under_way: dict[int, list[_Task]] = {}
         self._ends: deque[ItemResult] = deque()
@@ -230,7 +233,7 @@ class _Batch:
             self._under_way[key] = tasks
             if self._begin is not None:
                 self._meters[key] = self._begin(tasks[0].item)
-            opened = None if self._fetched is None else partial(self._fetched.opened, source)
+            opened = partial(tasks[0].files.opened, source)
             yield Work(key, source, [task.extraction for task in tasks], opened)
 
     def _take(self, task: _Task) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vidalign.backbones.spec import backbone_spec, check_extra, check_recipe
 from vidalign.batch.device import Place, choose_places
 from vidalign.batch.pooling import Pooling
+from vidalign.batch.steady import computing_with
 from vidalign.errors import MissingExtraError, UsageError
 from vidalign.types import Recipe
 from vidalign.weights.cache import file_sha256, weights_sha256
@@ -38,7 +39,7 @@ class Extraction:
 
     `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says. With `gvf` a
     video has one row, all its clips pooled. `device` may name several GPUs. `runtime` auto is torch;
-    `compiled` has torch compile the network.
+    `compiled` has torch compile the network. `threads` compute, on the CPU; None: as many as torch takes.
     """
 
     backbone: str
@@ -50,6 +51,7 @@ class Extraction:
     gvf: Pooling | None = None
     runtime: Runtime = "auto"
     compiled: bool = False
+    threads: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What was told, without what was loaded for it."""
@@ -124,7 +126,7 @@ class Extraction:
         from vidalign.backbones.registry import load_backbone
         from vidalign.backbones.runtimes.choose import prepared
 
-        with _LOADING:
+        with _LOADING, computing_with(self.threads):
             if place.device not in self._loaded:
                 backbone = load_backbone(
                     self.backbone, self.weights, recipe=self.resolved_recipe, device=place.device

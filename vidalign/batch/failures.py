@@ -130,7 +130,7 @@ def read_failure(path: Path) -> Failure | None:
 def record_failure(
     path: Path,
     item: str,
-    inputs: Sequence[Path | str],
+    source: str,
     states: Sequence[State],
     error: VidalignError,
     reader: str,
@@ -145,7 +145,7 @@ def record_failure(
     attempt = 1 + (before.attempt if before is not None else 0)
     failure = Failure(
         item,
-        str(inputs[0]),
+        source,
         error.kind,
         error.message,
         error.hint,

@@ -13,32 +13,29 @@ from vidalign.batch.failures import (
     forget_failure,
     read_failure,
     record_failure,
-    state_of,
 )
+from vidalign.batch.files import HERE, Files
 from vidalign.batch.locks import RunLocks
-from vidalign.batch.runfile import Wanted, check_run, find_run, open_run
+from vidalign.batch.runfile import Wanted, check_run, find_run, open_run, recorded_threads
 from vidalign.errors import VidalignError
 from vidalign.store.atomic import remove_leftovers
 from vidalign.store.records import failure_path
-from vidalign.store.remote import RemotePlace, told_by_url
 
 
 class Entry(NamedTuple):
     """One output of a folder and the files it is made from, the video (or what stands for it) first.
 
-    `url` is where the first one is fetched from, if it is.
+    `files` knows where they are.
     """
 
     name: str
     output: Path
     inputs: tuple[Path, ...]
-    url: str = ""
+    files: Files = HERE
 
     def states(self) -> tuple[State, ...]:
         """What the inputs are like now."""
-        if not self.url:
-            return tuple(map(state_of, self.inputs))
-        return RemotePlace(self.url).state(), *map(state_of, self.inputs[1:])
+        return tuple(map(self.files.state, self.inputs))
 
 
 class Ledger:
@@ -76,6 +73,14 @@ class Ledger:
         """Join the folder's run; raises as `open_run` does."""
         self._locks = open_run(self.wanted, overwrite=self._overwrite)
 
+    @property
+    def threads(self) -> int | None:
+        """What all deterministic processes of the run compute with; None where this is none."""
+        wanted = self.wanted
+        if wanted.threads is None:
+            return None
+        return recorded_threads(wanted.folder, wanted.task) or wanted.threads
+
     def take(self, entry: Entry) -> bool:
         """Take an item for this process; False while another one, or thread, is at work on it."""
         assert self._locks is not None
@@ -94,22 +99,16 @@ class Ledger:
 
     def settle(self, entry: Entry, error: VidalignError | None) -> None:
         """Record how the work on an item ended, and give it back."""
-        path = failure_path(entry.output)
         if error is None:
-            forget_failure(path)
+            forget_failure(failure_path(entry.output))
         else:
-            source, *others = entry.inputs
-            if entry.url:
-                error.message = told_by_url(error.message, source, entry.url)
-            named, states = [entry.url or source, *others], self._states[self._key(entry)]
-            record_failure(path, entry.name, named, states, error, self._reader)
+            self._record(entry, self._states[self._key(entry)], error)
         self.give_back(entry)
 
     def note(self, entry: Entry, error: VidalignError) -> None:
         """Record why the work on an item, which nobody takes, cannot begin; an output that is there stays."""
         if not os.path.lexists(entry.output):
-            path = failure_path(entry.output)
-            record_failure(path, entry.name, entry.inputs, entry.states(), error, self._reader)
+            self._record(entry, entry.states(), error)
 
     def give_back(self, entry: Entry) -> None:
         """Leave an item as it is."""
@@ -122,6 +121,11 @@ class Ledger:
         if self._locks is not None:
             self._locks.close()
             self._locks = None
+
+    def _record(self, entry: Entry, states: tuple[State, ...], error: VidalignError) -> None:
+        error.message = entry.files.told(error.message, entry.inputs)
+        source = entry.files.url(entry.inputs[0]) or str(entry.inputs[0])
+        record_failure(failure_path(entry.output), entry.name, source, states, error, self._reader)
 
     def _key(self, entry: Entry) -> str:
         return entry.output.relative_to(self.wanted.folder).as_posix()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vidalign.batch.device import Place
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.making import Making
+from vidalign.batch.steady import computing_with
 from vidalign.errors import VidalignError
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Mixer:
 
     def _do(self, work: Callable[[Encoder], NDArray[np.float32]], video: Path) -> None:
         def deal() -> None:
-            for row in work(self._encoding()):
+            with computing_with(self._extraction.threads):
+                rows = work(self._encoding())
+            for row in rows:
                 self._owed.popleft().making.take(row)
 
         error = self._guard(deal, video)
@@ -83,9 +86,11 @@ class Mixer:
                 making.error = making.error or error
 
     def _alone(self, group: Sequence[_Owed]) -> None:
-        encoder = self._extraction.encoder(self._place, pad=self._pad)
-        rows = [row for each in group for row in encoder.add(each.clip.frames)]
-        for row in [*rows, *encoder.finish()]:
+        with computing_with(self._extraction.threads):
+            encoder = self._extraction.encoder(self._place, pad=self._pad)
+            rows = [row for each in group for row in encoder.add(each.clip.frames)]
+            rows.extend(encoder.finish())
+        for row in rows:
             group[0].making.take(row)
 
     def _encoding(self) -> Encoder:

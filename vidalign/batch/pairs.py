@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vidalign.batch.files import HERE, Files, Given, Subtitles
 from vidalign.batch.foreign import only_text_track
 from vidalign.batch.settings import Pair
 from vidalign.errors import SubtitleError, UsageError
-from vidalign.store.items import Item, find_items, name_below, place
-from vidalign.text.subtitles.beside import SubtitleFolder, find_subtitles, track_number
+from vidalign.store.items import Item, place
+from vidalign.text.subtitles.beside import track_number
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Unpaired(NamedTuple):
 
     item: Item
     error: SubtitleError
+    files: Files = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +42,82 @@ class Found:
 
 
 def single_pair(
-    video: Path,
+    video: Given,
     subtitles: str | None,
     output: str | None,
-    features: Path | None,
-    texts: Path | None = None,
+    features: Given | None = None,
+    texts: Given | None = None,
+    files: Files = HERE,
 ) -> Pair:
     """One video; raises UsageError on a wrong output or missing subtitles, SubtitleError on doubtful ones."""
-    out = _output(video, output)
-    path, track = _given(video, subtitles) if subtitles is not None else _searched(video)
-    if not path.exists():
+    source = files.single(video)
+    out = _output(source, output)
+    given = None if subtitles is None else _given(source, subtitles, "", files)
+    path, track = given or _searched(source, files)
+    if files.lacks(path):
         raise UsageError(f"{path} does not exist", hint="check the name of the subtitles")
-    inputs = {source.resolve() for source in (video, path, features, texts) if source is not None}
+    others = [None if each is None else files.at(each) for each in (features, texts)]
+    inputs = {each.resolve() for each in (source, path, *others) if each is not None}
     if out is not None and out.resolve() in inputs:
         raise UsageError(f"{out} would be written over itself", hint="choose another output")
-    return Pair(video.name, video, path, out, track, features, texts=texts)
+    return Pair(source.name, source, path, out, track, others[0], texts=others[1], files=files)
 
 
-def folder_pairs(folder: Path, subtitles: str | None, output: Path, root: Path | None = None) -> Found:
+def folder_pairs(
+    folder: Given, subtitles: str | None, output: Path, root: Given | None = None, files: Files = HERE
+) -> Found:
     """Every video below `folder` with the file of the same relative stem below `subtitles`, else beside or
     inside it. Raises UsageError where a folder is none.
     """
-    items = find_items([folder], output, suffix=".align.h5", root=root)
-    if subtitles is not None and not Path(subtitles).is_dir():
+    items = files.items(folder, output, ".align.h5", root)
+    if subtitles is not None and not files.is_folder(subtitles):
         raise UsageError(f"{folder} is a folder, {subtitles} is not", hint="give the folder of the subtitles")
-    elsewhere = None if subtitles is None else SubtitleFolder(subtitles)
+    elsewhere = None if subtitles is None else files.subtitles(subtitles)
     pairs, failed = [], []
     for item in items:
         try:
-            path, track = _for_item(item, folder, elsewhere)
+            if elsewhere is None:
+                path, track = _with_it(item.source, files)
+            else:
+                path, track = _of_its_name(item.source, folder, elsewhere, str(subtitles), files), None
         except SubtitleError as error:
-            failed.append(Unpaired(item, error))
+            failed.append(Unpaired(item, error, files))
         else:
-            pairs.append(Pair(item.name, item.source, path, item.output, track))
+            pairs.append(Pair(item.name, item.source, path, item.output, track, files=files))
     return Found(tuple(pairs), tuple(failed), output)
 
 
-def csv_pairs(table: Path, output: Path, root: Path | None) -> Found:
+def csv_pairs(table: Given, output: Path, root: Given | None, files: Files = HERE) -> Found:
     """The rows of a CSV with the columns video, subtitles and, if wanted, features, text_features; paths are
     its folder's.
 
     Raises UsageError on a table that cannot be read, an unknown or missing column, an empty cell, or a video
     that stands there twice.
     """
-    rows = _rows(table)
-    videos = [table.parent / row["video"] for row in rows]
-    twice = [video for video, count in Counter(videos).items() if count > 1]
+    with files.opened(files.at(table)) as path:
+        rows = _rows(path, str(table))
+    above = files.above(table)
+    videos = [files.video(row["video"], above, root) for row in rows]
+    twice = [path for path, count in Counter(path for path, _ in videos).items() if count > 1]
     if twice:
-        raise UsageError(f"{table}: {twice[0]} stands there twice", hint="one row a video")
-    base = root or Path.cwd()
-    items = place([(video, name_below(video, base)) for video in videos], output, ".align.h5")
-    pairs = tuple(_row_pair(table, row, item) for row, item in zip(rows, items, strict=True))
+        raise UsageError(
+            f"{table}: {files.url(twice[0]) or twice[0]} stands there twice", hint="one row a video"
+        )
+    items = place(videos, output, ".align.h5")
+    pairs = tuple(_row_pair(above, row, item, files) for row, item in zip(rows, items, strict=True))
     return Found(pairs, folder=output)
 
 
-def _row_pair(table: Path, row: dict[str, str], item: Item) -> Pair:
-    subtitles, track = _given(item.source, row["subtitles"], table.parent)
-    features, texts = (table.parent / row[name] if row.get(name) else None for name in COLUMNS[2:])
-    return Pair(item.name, item.source, subtitles, item.output, track, features, texts=texts)
+def _row_pair(above: Given, row: dict[str, str], item: Item, files: Files) -> Pair:
+    subtitles, track = _given(item.source, row["subtitles"], above, files)
+    features, texts = (files.at(row[name], above) if row.get(name) else None for name in COLUMNS[2:])
+    return Pair(item.name, item.source, subtitles, item.output, track, features, texts=texts, files=files)
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    """The cells by column, stripped."""
+def _rows(path: Path, table: str) -> list[dict[str, str]]:
+    """The cells by column, stripped; `table` is what messages call it."""
     try:
-        reader = csv.DictReader(io.StringIO(table.read_text("utf-8-sig"), newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""), strict=True)
         _check_columns(table, reader.fieldnames or ())
         rows: list[dict[str, str]] = []
         for row in reader:
@@ -119,7 +133,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _check_columns(table: Path, names: Iterable[str]) -> None:
+def _check_columns(table: str, names: Iterable[str]) -> None:
     unknown = [name for name in names if name not in COLUMNS]
     missing = [name for name in COLUMNS[:2] if name not in names]
     if unknown or missing:
@@ -127,42 +141,57 @@ def _check_columns(table: Path, names: Iterable[str]) -> None:
         raise UsageError(f"{table}: {wrong}", hint="the header is video,subtitles[,features][,text_features]")
 
 
-def _given(video: Path, subtitles: str, folder: Path = Path()) -> tuple[Path, int | None]:
-    """A path counted from `folder`, or the video itself with the number of `track:N`."""
+def _given(video: Path, subtitles: str, above: Given, files: Files) -> tuple[Path, int | None]:
+    """A file counted from the folder `above`, or the video itself with the number of `track:N`."""
     try:
         track = track_number(subtitles)
     except SubtitleError as error:
         raise UsageError(error.message, hint=error.hint) from None
-    return (folder / subtitles, None) if track is None else (video, track)
+    return (files.at(subtitles, above), None) if track is None else (video, track)
 
 
-def _searched(video: Path) -> tuple[Path, int | None]:
-    found = _beside_or_inside(video)
+def _searched(video: Path, files: Files) -> tuple[Path, int | None]:
+    found = _beside_or_inside(video, files)
     if found is None:
+        named = files.url(video) or video
         raise UsageError(
-            f"no subtitles given, none beside {video} and none inside", hint="vidalign align VIDEO SUBTITLES"
+            f"no subtitles given, none beside {named}{_inside(video, files)}",
+            hint="vidalign align VIDEO SUBTITLES",
         )
     path, track = found
-    log.warning("no subtitles given; taking %s", path if track is None else f"track:{track} of {path}")
+    taken = files.url(path) or path
+    log.warning("no subtitles given; taking %s", taken if track is None else f"track:{track} of {taken}")
     return path, track
 
 
-def _for_item(item: Item, folder: Path, elsewhere: SubtitleFolder | None) -> tuple[Path, int | None]:
-    if elsewhere is None:
-        found = _beside_or_inside(item.source)
-        where = "none beside or inside it"
-    else:
-        path = elsewhere.find(item.source.relative_to(folder))
-        found = None if path is None else (path, None)
-        where = f"the folder {elsewhere.folder} holds none of this name"
+def _of_its_name(video: Path, folder: Given, elsewhere: Subtitles, named: str, files: Files) -> Path:
+    found = elsewhere.find(files.relative(video, folder))
     if found is None:
-        raise SubtitleError(f"{item.source}: no subtitles: {where}", hint="name them in a --pairs CSV")
+        raise _none(video, f"the folder {named} holds none of this name", files)
     return found
 
 
-def _beside_or_inside(video: Path) -> tuple[Path, int | None] | None:
+def _with_it(video: Path, files: Files) -> tuple[Path, int | None]:
+    found = _beside_or_inside(video, files)
+    if found is None:
+        raise _none(video, "none beside" + (" it" if files.url(video) else " or inside it"), files)
+    return found
+
+
+def _none(video: Path, where: str, files: Files) -> SubtitleError:
+    return SubtitleError(
+        f"{files.url(video) or video}: no subtitles: {where}", hint="name them in a --pairs CSV"
+    )
+
+
+def _inside(video: Path, files: Files) -> str:
+    """What is said of the inside of a video, into which nobody looks where it is not on this machine."""
+    return "" if files.url(video) else " and none inside"
+
+
+def _beside_or_inside(video: Path, files: Files) -> tuple[Path, int | None] | None:
     """A subtitle file beside the video, else the one text track inside it with its number."""
-    beside = find_subtitles(video)
+    beside = files.beside(video)
     if beside is not None:
         return beside, None
     track = only_text_track(video) if video.is_file() else None

@@ -15,9 +15,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
-from vidalign.batch import threads
+from vidalign import threads
 from vidalign.batch.boundary import attempt
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.making import Making
@@ -91,6 +91,15 @@ DEFAULT = Settings()
 
 Progress = Callable[[Any, float, float | None], None]
 """Called, from another thread, with a work's key, the seconds of video done, and its length if known."""
+
+
+class Many(Protocol):
+    """`extract_many` of a pipeline."""
+
+    def __call__(
+        self, works: Iterable[Work], *, progress: Progress | None = None
+    ) -> Generator[Made, None, None]:
+        """Each work's features as soon as they are there."""
 
 
 def extract_many(

@@ -24,29 +24,43 @@ First = Callable[[], tuple[Path, Mapping[str, Any]] | None]
 SCHEMA = "vidalign.run/1"
 PATIENCE_SECONDS = 10.0
 """How long to wait for others at work in a folder whose run file must change."""
-_NOT_SETTINGS = ("schema", "task", "shards", "vidalign_version")
+SHARED = ("shards", "threads")
+"""What a run file says of how its processes work together, which a later one may add."""
+_NOT_SETTINGS = ("schema", "task", *SHARED, "vidalign_version")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a run makes the outputs of `folder`; `first` gives an output that is there with its settings."""
+    """How a run makes the outputs of `folder`; `first` gives an output that is there with its settings.
+
+    `threads` compute, None: that may differ from process to process.
+    """
 
     folder: Path
     task: Task
     how: Callable[[], Mapping[str, Any]]
     dealing: Dealing | None = None
     first: First = lambda: None
+    threads: int | None = None
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """What decides how outputs come out."""
         return self.how()
 
-    def document(self, shards: object = None) -> dict[str, Any]:
-        """The run file that says so."""
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What is known of SHARED."""
+        dealt = None if self.dealing is None else self.dealing.as_json()
+        known = {"shards": dealt, "threads": self.threads}
+        return {key: value for key, value in known.items() if value is not None}
+
+    def document(self, found: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The run file that says so, in place of one that is `found`."""
         head = {"schema": SCHEMA, "task": self.task}
-        dealt = shards if self.dealing is None else self.dealing.as_json()
-        return {**head, **self.settings, "shards": dealt, "vidalign_version": __version__}
+        there = {key: found[key] for key in SHARED if key in found} if found else {}
+        shared = {"shards": None, **there, **self.shared}
+        return {**head, **self.settings, **shared, "vidalign_version": __version__}
 
 
 def find_run(folder: Path, task: Task) -> tuple[Path, dict[str, Any] | None]:
@@ -71,6 +85,12 @@ def recorded_dealing(folder: Path, task: Task) -> Dealing | None:
     """How the items of a folder were dealt out, None where they were not."""
     shards = (find_run(folder, task)[1] or {}).get("shards")
     return None if shards is None else Dealing.from_json(shards)
+
+
+def recorded_threads(folder: Path, task: Task) -> int | None:
+    """The threads that deterministic processes of a folder's run compute with, None where there was none."""
+    threads = (find_run(folder, task)[1] or {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else None
 
 
 def recorded_runtime(folder: Path, task: Task, first: First) -> Runtime | None:
@@ -120,7 +140,10 @@ def open_run(wanted: Wanted, *, overwrite: bool = False) -> RunLocks:
 
 
 def _joined(path: Path, wanted: Wanted, overwrite: bool) -> RunLocks | None:
-    """The locks, where the run file says what is wanted; else None, and it may have been rewritten."""
+    """The locks, where the run file says what is wanted; else None, and it may have been rewritten.
+
+    The threads are added only where nobody is at work: others compute with theirs already.
+    """
     try:
         locks = RunLocks(path)
     except FileNotFoundError:
@@ -133,14 +156,15 @@ def _joined(path: Path, wanted: Wanted, overwrite: bool) -> RunLocks | None:
         if found.get("task") != wanted.task or not locks.join() or not locks.is_current():
             return None
         differs = any(differences(found, wanted.settings))
-        undealt = found.get("shards") is None and wanted.dealing is not None
-        if not differs and not undealt:
-            stack.pop_all()
-            return locks
-        if (overwrite or not differs) and locks.join(alone=True):
-            new = wanted.document(found.get("shards"))
-            write_record(path, new if differs else {**found, "shards": new["shards"]})
-    return None
+        missing = {key: value for key, value in wanted.shared.items() if found.get(key) is None}
+        if missing or differs:
+            if (overwrite or not differs) and locks.join(alone=True):
+                write_record(path, wanted.document(found) if differs else {**found, **missing})
+                return None
+            if differs or "shards" in missing:
+                return None
+        stack.pop_all()
+        return locks
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from vidalign.aligners.spec import (
 )
 from vidalign.backbones.spec import backbone_spec, check_extra
 from vidalign.batch.extraction import Extraction, Runtime
+from vidalign.batch.files import HERE, Files
 from vidalign.batch.foreign import text_track
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
@@ -39,7 +40,7 @@ class Pair:
 
     `features` is a features file to use instead of the video, `ready` such features in memory, `kept` where
     the features made on the way are kept and, unless `renew`, looked for. `texts` are sentence features to
-    use instead of the words. `output` None: nothing is written.
+    use instead of the words. `output` None: nothing is written. `files` opens what the paths stand for.
     """
 
     name: str
@@ -52,18 +53,26 @@ class Pair:
     kept: Item | None = None
     renew: bool = False
     texts: Path | TextFeatures | None = None
+    files: Files = HERE
 
     @property
     def has_features(self) -> bool:
         """Whether the video itself is not read."""
         return self.features is not None or self.ready is not None
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that it is made from, the video first, each once."""
+        given = (self.video, self.subtitles, self.features, self.texts)
+        return tuple(dict.fromkeys(path for path in given if isinstance(path, Path)))
+
 
 @dataclass(frozen=True)
 class AlignRun:
     """How pairs are aligned; `model` is a name or the path of a model folder. None: what its card says.
 
-    `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`.
+    `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`. `threads` compute
+    (None: as many as torch takes), for the features on the way `features_threads` (None: those as well).
     """
 
     model: str
@@ -84,6 +93,8 @@ class AlignRun:
     save_features: Path | None = None
     runtime: Runtime = "auto"
     compiled: bool = False
+    threads: int | None = None
+    features_threads: int | None = None
 
     @cached_property
     def card(self) -> ModelCard:
@@ -120,6 +131,7 @@ class AlignRun:
             reader=self.reader,
             runtime=self.runtime,
             compiled=self.compiled,
+            threads=self.features_threads or self.threads,
         )
 
     @cached_property
@@ -188,11 +200,11 @@ class Inputs:
 
 
 def read_inputs(pair: Pair, run: AlignRun) -> Inputs:
-    """Subtitles and transcript of a pair; raises SubtitleError."""
+    """Subtitles and transcript of a pair; raises SubtitleError, StoreError where they cannot be fetched."""
     if pair.track is not None:
-        file = text_track(pair.video, pair.track, run.rolling)
+        with pair.files.opened(pair.video) as path:
+            file = text_track(path, pair.track, run.rolling)
     else:
-        file = read_subtitles(
-            pair.subtitles, encoding=run.encoding, rolling=run.rolling, video=pair.video.stem
-        )
+        with pair.files.opened(pair.subtitles) as path:
+            file = read_subtitles(path, encoding=run.encoding, rolling=run.rolling, video=pair.video.stem)
     return Inputs(file, make_transcript(file, run.segment))

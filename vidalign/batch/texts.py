@@ -101,7 +101,8 @@ def read_texts(pair: Pair) -> TextFeatures | None:
         return pair.texts
     from vidalign.store.text_features import read_text_features
 
-    return read_text_features(pair.texts)
+    with pair.files.opened(pair.texts) as path:
+        return read_text_features(path)
 
 
 def told_as(pair: Pair) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vidalign.cli.items import Manners, with_manners
 from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
     computing_options,
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
     from vidalign.batch.engines.registry import Engine
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction
-    from vidalign.batch.pipeline import Settings
     from vidalign.batch.report import Report
     from vidalign.batch.shards import Asked, Dealing
-    from vidalign.cli.items import Manners
     from vidalign.cli.options import Computing
     from vidalign.cli.output import Talk
     from vidalign.cli.remote import Area, Near
@@ -95,6 +94,7 @@ if TYPE_CHECKING:
 @talk_options
 @launch_options
 @start_delay_option
+@with_manners
 def extract(
     sources: tuple[str, ...],
     folder: Path | str,
@@ -105,18 +105,12 @@ def extract(
     gvf: Literal["max", "avg"] | None,
     computing: Computing,
     reader: str,
-    settings: Settings,
     root: Path | str | None,
     area: Area,
     shard: Asked | None,
     engine: str,
     engine_options: dict[str, Any],
-    overwrite: bool,
-    retry_failed: bool,
-    fail_fast: bool,
-    strict: bool,
-    dry_run: bool,
-    as_json: bool,
+    manners: Manners,
     talk: Talk,
 ) -> None:
     """Turn videos into clip features, one HDF5 file a video.
@@ -127,7 +121,6 @@ def extract(
     """
     from vidalign.batch.engines.registry import make_engine
     from vidalign.batch.extraction import Extraction, default_backbone
-    from vidalign.cli.items import Manners
     from vidalign.errors import UsageError
 
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
@@ -137,9 +130,9 @@ def extract(
     extractions = [
         Extraction(name, recipe, weights, device, dtype, reader, gvf, runtime, compiled) for name in names
     ]
-    manners = Manners(overwrite, retry_failed, fail_fast, strict, dry_run, as_json, settings)
     given = Given(sources, _listed(sources), folder, root)
-    with brought_near(given, area, engine, make_engine(engine, engine_options)) as near:
+    made, timeout = make_engine(engine, engine_options), manners.settings.timeout
+    with brought_near(given, area, engine, made, timeout) as near:
         report = _extract(near, extractions, shard, talk, manners)
     talk.say(str(report))
     if report.exit_code:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from vidalign.cli.options import Command
 from vidalign.cli.output import Talk, emit_json, emit_path
 
 if TYPE_CHECKING:
@@ -40,6 +42,20 @@ class Manners(NamedTuple):
         is_old = result.status == "skipped" or isinstance(result.error, FormerFailureError)
         failed = result.status == "failed" or (self.strict and result.truncated)
         return self.fail_fast and failed and not is_old
+
+
+def with_manners(command: Command) -> Command:
+    """The command gets `manners` instead of the options that they are made of.
+
+    Stands nearest to the command: others look at those options.
+    """
+
+    @functools.wraps(command)
+    def mannered(*args: Any, **values: Any) -> Any:
+        manners = Manners(**{name: values.pop(name) for name in Manners._fields})
+        return command(*args, manners=manners, **values)
+
+    return cast(Command, mannered)
 
 
 @contextmanager

@@ -187,7 +187,8 @@ def pipeline_options(command: Command) -> Command:
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="Give up on a video whose reading takes longer; one that hangs for 120 s is given up anyway.",
+        help="Give up on a video whose reading takes longer, or, by URL, on a file whose fetching does, each "
+        "for itself; what is silent for 120 s is given up anyway.",
     )
     @click.option(
         "--memory",
@@ -200,8 +201,8 @@ def pipeline_options(command: Command) -> Command:
     @click.option(
         "--deterministic",
         is_flag=True,
-        help="Batches of one shape and one video each: the same bytes whatever runs beside it. Slower for "
-        "short videos.",
+        help="Batches of one shape and one video each, and as many threads as the first such process of the "
+        "run had: the same bytes whatever runs beside it. Slower for short videos.",
     )
     @functools.wraps(command)
     def piped(

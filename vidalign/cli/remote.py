@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import click
 
 from vidalign.cli.options import Command
+from vidalign.errors import VidalignError
 
 if TYPE_CHECKING:
     from vidalign.batch.engines.registry import Engine
+    from vidalign.batch.remote.inputs import RemoteInputs
+    from vidalign.batch.remote.outputs import RemoteOutputs
+    from vidalign.store.scratch import Scratch
 
 GIB = 2**30
 
@@ -59,7 +63,8 @@ url_root_option = click.option(
     "--root",
     type=PathOrUrl(file_okay=False, path_type=Path),
     metavar="DIR|URL",
-    help="Folder from which output names count (paths from stdin: the current folder, URLs: their host).",
+    help="Folder from which output names count (paths from stdin or a CSV: the current folder, URLs: their "
+    "host).",
 )
 
 
@@ -69,7 +74,7 @@ def scratch_options(command: Command) -> Command:
     @click.option(
         "--scratch",
         type=click.Path(file_okay=False, exists=True, path_type=Path),
-        help="Folder for videos by URL while they are read, and for outputs on their way; by default the "
+        help="Folder for files by URL while they are read, and for outputs on their way; by default the "
         "system's for temporary files.",
     )
     @click.option(
@@ -77,7 +82,7 @@ def scratch_options(command: Command) -> Command:
         type=click.FloatRange(min=0, min_open=True),
         default=20.0,
         show_default=True,
-        help="GiB of such videos at one time.",
+        help="GiB of such files at one time.",
     )
     @functools.wraps(command)
     def given(scratch: Path | None, scratch_gib: float, **values: Any) -> Any:
@@ -87,7 +92,9 @@ def scratch_options(command: Command) -> Command:
 
 
 @contextmanager
-def brought_near(given: Given, area: Area, name: str, engine: Engine) -> Iterator[Near]:
+def brought_near(
+    given: Given, area: Area, name: str, engine: Engine, timeout: float | None
+) -> Iterator[Near]:
     """What is given, with URLs replaced by paths of a scratch area; the engine brings and takes the files.
 
     `name` is the engine's.
@@ -95,6 +102,7 @@ def brought_near(given: Given, area: Area, name: str, engine: Engine) -> Iterato
     Raises UsageError for a URL that cannot be used.
     """
     from vidalign.batch.remote.inputs import split_urls
+    from vidalign.batch.remote.run import RemoteRun
 
     here, far = split_urls(given.sources)
     listed_here, listed_far = split_urls(given.listed)
@@ -103,19 +111,55 @@ def brought_near(given: Given, area: Area, name: str, engine: Engine) -> Iterato
     if isinstance(folder, Path) and not far and not listed_far:
         yield Near(here, listed_here, [], folder, near_root, engine)
         return
-    from vidalign.batch.remote.inputs import RemoteInputs
-    from vidalign.batch.remote.outputs import RemoteOutputs
-    from vidalign.batch.remote.run import RemoteRun
     from vidalign.errors import UsageError
-    from vidalign.store.scratch import Scratch
 
     if name != "local":
         raise UsageError("URLs go with --engine local", hint="or give Ray paths that all its machines see")
+    with around(area, timeout) as place, place.telling():
+        more = list(place.files.named(far, listed_far, root if isinstance(root, str) else None))
+        folder, outputs = place.folder(folder)
+        yield Near(here, listed_here, more, folder, near_root, RemoteRun(place.files, outputs).extract)
+
+
+class Around:
+    """The scratch area of a command, with the files and the folders of outputs that lie there for a while."""
+
+    def __init__(self, files: RemoteInputs, scratch: Scratch) -> None:
+        self.files, self._scratch = files, scratch
+        self._folders: dict[tuple[str, bool], RemoteOutputs] = {}
+
+    def folder(self, given: Path | str, *, listed: bool = True) -> tuple[Path, RemoteOutputs | None]:
+        """The folder here for one by path or URL, and what sends from it; one of a URL is the same again.
+
+        Raises UsageError for a URL that nothing can be written to, StoreError.
+        """
+        from vidalign.batch.remote.outputs import RemoteOutputs
+
+        if isinstance(given, Path):
+            return given, None
+        key = given.rstrip("/"), listed
+        if key not in self._folders:
+            near = self._scratch.folder / "outputs" / str(len(self._folders))
+            self._folders[key] = RemoteOutputs(key[0], near, listed=listed)
+        return self._folders[key].folder, self._folders[key]
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Errors that are raised have URLs in place of the paths that stand for them."""
+        try:
+            yield
+        except VidalignError as error:
+            error.message = self.files.told(error.message)
+            for folder in self._folders.values():
+                folder.told(error)
+            raise
+
+
+@contextmanager
+def around(area: Area, timeout: float | None = None) -> Iterator[Around]:
+    """A scratch area; fetching a file may take `timeout` seconds."""
+    from vidalign.batch.remote.inputs import RemoteInputs
+    from vidalign.store.scratch import Scratch
+
     with Scratch(area.above, area.limit) as scratch:
-        inputs = RemoteInputs(scratch)
-        more = list(inputs.named(far, listed_far, root if isinstance(root, str) else None))
-        outputs = None
-        if isinstance(folder, str):
-            outputs = RemoteOutputs(folder, scratch.folder / "outputs")
-            folder = outputs.folder
-        yield Near(here, listed_here, more, folder, near_root, RemoteRun(inputs, outputs))
+        yield Around(RemoteInputs(scratch, timeout), scratch)

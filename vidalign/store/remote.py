@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
-from vidalign.errors import MissingExtraError, StoreError, UsageError
+from vidalign import threads
+from vidalign.errors import MissingExtraError, ReadTimeoutError, StoreError, UsageError
 from vidalign.store.items import VIDEO_SUFFIXES
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -20,6 +22,11 @@ WEB = ("http", "https")
 """Protocols of single files: there is no listing of a folder, and nothing can be written."""
 
 CHUNK = 4 * 2**20
+
+SILENT_SECONDS = 120.0
+"""A server that has not answered a question, or brought a chunk, after so long is given up."""
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,26 @@ class RemotePlace:
         self.url = url.rstrip("/")
         self._system, self._path = _file_system(self.url)
 
-    def size(self) -> int | None:
-        """Bytes of the file, None where the server does not say; raises StoreError where it is not there."""
-        with telling(self.url):
-            found = self._system.info(self._path).get("size")
+    def size(self, limit: float | None = None) -> int | None:
+        """Bytes of the file, None where the server does not say; raises StoreError where it is not there.
+
+        Here and below `limit` is the seconds that an answer may take, at most SILENT_SECONDS; raises
+        ReadTimeoutError after it.
+        """
+        try:
+            with telling(self.url):
+                found = answered(lambda: self._system.info(self._path), limit).get("size")
+        except StoreError as error:
+            if error.errno != errno.ETIMEDOUT or limit is None or limit > SILENT_SECONDS:
+                raise
+            raise fetching_took(self.url, limit) from None
         return None if found is None else int(found)
 
-    def state(self) -> tuple[int, int] | None:
+    def state(self, limit: float | None = None) -> tuple[int, int] | None:
         """Size and 0, in place of what a file system says of a file; None where it cannot be looked at."""
         try:
-            size = self.size()
-        except StoreError:
+            size = self.size(limit)
+        except (StoreError, ReadTimeoutError):
             return None
         return None if size is None else (size, 0)
 
@@ -67,7 +83,20 @@ class RemotePlace:
         if self.url.partition(":")[0].lower() in WEB:
             return False
         with telling(self.url):
-            return bool(self._system.isdir(self._path))
+            return bool(answered(lambda: self._system.isdir(self._path)))
+
+    def exists(self) -> bool:
+        """Whether there is such a file or folder."""
+        with telling(self.url):
+            return bool(answered(lambda: self._system.exists(self._path)))
+
+    def names(self) -> list[str]:
+        """The names of the files right in this folder; none where it is not there, or cannot be listed."""
+        if self.url.partition(":")[0].lower() in WEB or not self.exists():
+            return []
+        with telling(self.url):
+            found = answered(lambda: self._system.ls(self._path, detail=True, refresh=True))
+        return [PurePosixPath(entry["name"]).name for entry in found if entry.get("type") == "file"]
 
     def videos(self) -> list[RemoteFile]:
         """The videos below it, in the order of their names, hidden ones left out.
@@ -143,6 +172,28 @@ class RemotePlace:
                 yield bytes(block)
 
 
+def fetching_took(url: str, limit: float) -> ReadTimeoutError:
+    """That a file is given up."""
+    return ReadTimeoutError(f"{url}: fetching it took more than {limit:g} s")
+
+
+def answered(work: Callable[[], Answer], limit: float | None = None) -> Answer:
+    """`work()`, in a thread of its own, which is left to itself where it takes too long.
+
+    Raises TimeoutError then.
+    """
+    seconds = SILENT_SECONDS if limit is None else min(limit, SILENT_SECONDS)
+    came: SimpleQueue[Answer | BaseException] = SimpleQueue()
+    threads.start("asks", lambda: came.put(work()), came.put)
+    try:
+        answer = came.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer in {seconds:g} s") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
 @contextmanager
 def telling(url: str) -> Iterator[None]:
     """Turns what fails on the way to `url` into one StoreError."""
@@ -157,7 +208,8 @@ def telling(url: str) -> Iterator[None]:
             errno=errno.EACCES,
         ) from None
     except _failures() as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        told = error.strerror if isinstance(error, TimeoutError) else None
+        reason = " ".join((told or str(error)).split()) or type(error).__name__
         number = getattr(error, "errno", None) or errno.EIO
         raise StoreError(
             f"{url}: {reason}", hint="check the address and the connection", errno=number

@@ -7,37 +7,50 @@ import errno
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from time import monotonic
+from typing import BinaryIO
 
+from vidalign import threads
 from vidalign.errors import StoreError, UsageError
+from vidalign.store import remote
 from vidalign.store.remote import RemotePlace
 
 SCRATCH_BYTES = 20 * 2**30
 """Bytes of fetched files that lie there at one time."""
 
 
+LOOK_SECONDS = 0.1
+"""How often to look whether a file is still coming."""
+
+
 class Scratch:
     """A temporary folder below `above` (default: the system's) that never holds more than `limit` bytes.
 
-    Safe to use from several threads; close it, or use it as a context, to delete it. Raises UsageError where
-    the folder cannot be made.
+    Safe to use from several threads; close it, or use it as a context, to delete it.
     """
 
     def __init__(self, above: Path | None = None, limit: int = SCRATCH_BYTES) -> None:
-        try:
-            self.folder = Path(tempfile.mkdtemp(prefix="vidalign-", dir=above))
-        except OSError as error:
-            place = above or "the folder for temporary files"
-            raise UsageError(
-                f"no scratch folder can be made in {place}: {error.strerror}",
-                hint="name another folder with --scratch",
-            ) from None
+        self._above = above
         self.limit = limit
         self._held = 0
         self._stopped = False
         self._change = threading.Condition()
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder, made when it is first asked for; raises UsageError where it cannot be."""
+        try:
+            return Path(tempfile.mkdtemp(prefix="vidalign-", dir=self._above))
+        except OSError as error:
+            place = self._above or "the folder for temporary files"
+            raise UsageError(
+                f"no scratch folder can be made in {place}: {error.strerror}",
+                hint="name another folder with --scratch",
+            ) from None
 
     def __enter__(self) -> Scratch:
         return self
@@ -47,7 +60,8 @@ class Scratch:
 
     def close(self) -> None:
         """Delete the folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if "folder" in self.__dict__:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -59,31 +73,28 @@ class Scratch:
         self._stopped = False
 
     @contextmanager
-    def fetched(self, place: RemotePlace, local: Path) -> Iterator[Path]:
+    def fetched(self, place: RemotePlace, local: Path, timeout: float | None = None) -> Iterator[Path]:
         """The file of `place` as `local`, which lies in the folder; deleted at the end.
 
-        Waits until there is room. Raises StoreError where it is larger than the limit, or comes incomplete.
+        Waits until there is room. Raises StoreError where it is larger than the limit, comes incomplete, or
+        the server is silent; ReadTimeoutError where it takes more than `timeout` seconds, without the wait.
         """
-        size = place.size()
+        size = place.size(timeout)
         with self._room(place, size):
             try:
-                self._fetch(place, local, size)
+                self._fetch(place, local, size, timeout)
                 yield local
             finally:
                 with contextlib.suppress(OSError):
                     local.unlink(missing_ok=True)
 
-    def _fetch(self, place: RemotePlace, local: Path, size: int | None) -> None:
-        came, most = 0, self.limit if size is None else size
+    def _fetch(self, place: RemotePlace, local: Path, size: int | None, timeout: float | None) -> None:
+        most = self.limit if size is None else size
         try:
             local.parent.mkdir(parents=True, exist_ok=True)
             with local.open("wb") as file:
-                for chunk in place.chunks():
-                    self._check_stopped(place)
-                    came += len(chunk)
-                    if came > most:
-                        break
-                    file.write(chunk)
+                transfer = _Transfer(place, file, most, lambda: self._check_stopped(place))
+                came = self._copied(transfer, timeout)
         except OSError as error:
             raise StoreError(
                 f"{place.url} cannot be written to {self.folder}: {error.strerror or error}",
@@ -98,6 +109,26 @@ class Scratch:
                 hint="it changed on the way; try again",
                 errno=errno.ESTALE,
             )
+
+    def _copied(self, transfer: _Transfer, timeout: float | None) -> int:
+        """The bytes that came, once all have; what takes too long is left to itself."""
+        place, began = transfer.place, monotonic()
+        transfer.start()
+        try:
+            while not transfer.ended.wait(LOOK_SECONDS):
+                self._check_stopped(place)
+                now = monotonic()
+                if timeout is not None and now - began >= timeout:
+                    raise remote.fetching_took(place.url, timeout)
+                if now - max(began, transfer.heard) >= remote.SILENT_SECONDS:
+                    raise StoreError(
+                        f"{place.url}: the server was silent for {remote.SILENT_SECONDS:g} s",
+                        hint="check the connection, and try again later",
+                        errno=errno.ETIMEDOUT,
+                    )
+            return transfer.result()
+        finally:
+            transfer.leave()
 
     @contextmanager
     def _room(self, place: RemotePlace, size: int | None) -> Iterator[None]:
@@ -126,3 +157,49 @@ class Scratch:
             hint="give it more with --scratch-gib",
             errno=errno.EFBIG,
         )
+
+
+class _Transfer:
+    """A file on its way into an open one, in a thread of its own; bytes beyond `most` are not written.
+
+    `check` is called after each chunk, and may raise.
+    """
+
+    def __init__(self, place: RemotePlace, file: BinaryIO, most: int, check: Callable[[], None]) -> None:
+        self.place, self._file, self._most, self._check = place, file, most, check
+        self.ended = threading.Event()
+        self.heard = monotonic()
+        self._came = 0
+        self._error: BaseException | None = None
+        self._left = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin."""
+        threads.start("fetches", self._run, self._fail)
+
+    def leave(self) -> None:
+        """Nothing is written to the file any more."""
+        with self._lock:
+            self._left = True
+
+    def result(self) -> int:
+        """The bytes that came, at most one chunk more than were wanted; raises what went wrong."""
+        if self._error is not None:
+            raise self._error
+        return self._came
+
+    def _run(self) -> None:
+        for chunk in self.place.chunks():
+            self._check()
+            with self._lock:
+                self._came += len(chunk)
+                if self._left or self._came > self._most:
+                    break
+                self._file.write(chunk)
+            self.heard = monotonic()
+        self.ended.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self.ended.set()

@@ -23,20 +23,22 @@ def test_nothing_is_written_to_the_web(tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_known(bucket: RemotePlace, tmp_path: Path) -> None:
-    bucket.below("out/run.json").write(b"{}")
+    bucket.below("out/run.json").write(run_file())
     bucket.below("out/a.h5").write(b"features")
     bucket.below("out/b.error.json").write(b"[]")
     outputs = RemoteOutputs("memory://bucket/out", tmp_path)
-    items = [item(tmp_path, name) for name in ("a.mp4", "b.mp4", "c.mp4")]
-    assert outputs.known(items) == {tmp_path / "a.h5"}
+    named = [tmp_path / name for name in ("a.h5", "b.h5", "c.h5")]
+    assert outputs.known(named, tmp_path, "extract") == {tmp_path / "a.h5"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.error.json", "run.json"]
 
 
 def test_without_a_run_file_an_output_comes(bucket: RemotePlace, tmp_path: Path) -> None:
     bucket.below("out/a.h5").write(b"features")
     outputs = RemoteOutputs("memory://bucket/out", tmp_path)
-    outputs.known([item(tmp_path, "a.mp4")])
+    outputs.known([tmp_path / "a.h5"], tmp_path, "extract")
     assert (tmp_path / "a.h5").read_bytes() == b"features"
+    assert outputs.send([tmp_path / "a.h5"]) is None
+    assert (tmp_path / "a.h5").exists()
 
 
 def run_file(shards: object = None, **settings: object) -> bytes:
@@ -65,10 +67,11 @@ def test_how_items_are_dealt_is_said_once(bucket: RemotePlace, tmp_path: Path) -
     there.write(run_file())
     ours.write_bytes(run_file(shards=[2]))
     outputs.announce()
-    assert there.read() == run_file(shards=[2])
+    assert json.loads(there.read() or b"") == json.loads(run_file(shards=[2]))
     ours.write_bytes(run_file())
     outputs.announce()
-    assert there.read() == run_file(shards=[2])
+    assert json.loads(there.read() or b"") == json.loads(run_file(shards=[2]))
+    assert json.loads(ours.read_bytes()) == json.loads(run_file(shards=[2]))
     ours.write_bytes(run_file(shards=[3]))
     with pytest.raises(OutputMismatchError):
         outputs.announce()
@@ -78,7 +81,7 @@ def test_outputs_go_away_and_records_follow(bucket: RemotePlace, tmp_path: Path)
     bucket.below("out/a.error.json").write(b"old")
     outputs = RemoteOutputs("memory://bucket/out", tmp_path)
     items = [item(tmp_path, name) for name in ("a.mp4", "b.mp4")]
-    outputs.known(items)
+    outputs.known([each.output for each in items], tmp_path, "extract")
     (tmp_path / "a.error.json").unlink()
     (tmp_path / "a.h5").write_bytes(b"features")
     (tmp_path / "b.error.json").write_bytes(b"why")
@@ -87,7 +90,7 @@ def test_outputs_go_away_and_records_follow(bucket: RemotePlace, tmp_path: Path)
         ItemResult("a.mp4", "done", str(items[0].source), str(items[0].output)),
         ItemResult("b.mp4", "failed", str(items[1].source), error=error),
     ]
-    done, failed = outputs.sent(items, (result for result in results))
+    done, failed = (outputs.sent(result, [each.output]) for result, each in zip(results, items, strict=True))
     assert done.output == "memory://bucket/out/a.h5"
     assert failed.error is error
     assert [file.name for file in bucket.below("out").files()] == ["a.h5", "b.error.json"]
@@ -105,6 +108,5 @@ def test_what_cannot_be_sent_has_failed(
     monkeypatch.setattr(RemotePlace, "upload", refuse)
     made = item(tmp_path, "a.mp4")
     made.output.write_bytes(b"features")
-    results = (result for result in [ItemResult("a.mp4", "done", "a.mp4", str(made.output))])
-    (result,) = outputs.sent([made], results)
+    result = outputs.sent(ItemResult("a.mp4", "done", "a.mp4", str(made.output)), [made.output])
     assert result.status == "failed" and "no permission" in str(result.error)

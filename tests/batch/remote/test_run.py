@@ -34,7 +34,7 @@ def test_an_early_end_does_not_wait_for_what_is_fetched(
         inputs = RemoteInputs(scratch)
         more = list(inputs.named(["memory://bucket"], [], None))
         plan = [Planned(Extraction("mini"), find_items([], tmp_path / "out", more=more))]
-        results = RemoteRun(inputs, None)(plan, settings=Settings(workers=0))
+        results = RemoteRun(inputs, None).extract(plan, settings=Settings(workers=0))
         assert next(results).item == "a.mp4"
         assert begun.wait(60)
         timer = threading.Timer(60, waited_for.set)

@@ -118,6 +118,7 @@ class Extractor:
                 dry_run=orders.dry_run,
                 dealing=orders.dealing,
                 tidy=False,
+                settings=orders.settings,
                 many=self._pipeline.extract_many,
             )
             for result in made:
@@ -200,9 +201,8 @@ def _given_up(items: Videos, orders: Orders, lost: WorkerLostError) -> list[Item
         f"{items[0].source}: one worker after the other died of it, the last so: {lost.message}"
     )
     for item, extraction in zip(items, orders.extractions, strict=True):
-        path, inputs = failure_path(item.output), (item.source,)
-        states = tuple(map(state_of, inputs))
-        record_failure(path, item.name, inputs, states, error, extraction.reader)
+        path, states = failure_path(item.output), (state_of(item.source),)
+        record_failure(path, item.name, str(item.source), states, error, extraction.reader)
     return failed(items, error)
 
 

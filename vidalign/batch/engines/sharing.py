@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
-from vidalign.batch import threads
+from vidalign import threads
 from vidalign.batch.pipeline import Made, Pipeline, Progress, Settings, Work
 from vidalign.errors import VidalignError
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,97 +12,107 @@ from vidalign.batch.boundary import attempt
 from vidalign.batch.outputs import WAY_OUT
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import patiently
-from vidalign.batch.runfile import SCHEMA, differences
+from vidalign.batch.runfile import SCHEMA, SHARED, Task, differences, find_run
 from vidalign.errors import OutputMismatchError, StoreError, UsageError, VidalignError
-from vidalign.store.items import Item
-from vidalign.store.records import RUNS, failure_path, parse_record
+from vidalign.store.records import RUNS, failure_path, parse_record, write_record
 from vidalign.store.remote import WEB, RemotePlace
 
 
 class RemoteOutputs:
     """The folder `url`, and `folder`, which stands for it here.
 
-    What lies there is asked once, at the beginning: an output that is there under the same run file is done.
-    Machines that work on one item at the same time both do it, and the later output stays. Raises UsageError
-    for a place that nothing can be written to, StoreError where it cannot be reached.
+    What lies there is asked once, at the beginning (not `listed`: never): an output that is there under the
+    same run file is done. Machines that work on one item at the same time both do it, and the later output
+    stays. Raises UsageError for a place that nothing can be written to, StoreError where it is not reached.
     """
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, *, listed: bool = True) -> None:
         if url.partition(":")[0].lower() in WEB:
             raise UsageError(
                 f"nothing can be written to {url}", hint="give a folder, or a URL like s3://BUCKET"
             )
-        self.folder = folder
+        self.url, self.folder = url.rstrip("/"), folder
         self._place = RemotePlace(url)
-        self._there = {file.name for file in self._place.files()}
+        self._brought: set[Path] = set()
+        self._there = frozenset(file.name for file in self._place.files()) if listed else frozenset()
         for name in sorted(self._there):
             if PurePosixPath(name).name in RUNS:
                 self._bring(name)
 
-    def known(self, items: Sequence[Item]) -> frozenset[Path]:
-        """Outputs that are there; what was recorded of the failure of others is brought.
+    def known(self, outputs: Sequence[Path], folder: Path, task: Task) -> frozenset[Path]:
+        """Those of a run's outputs in `folder` that are there; what was recorded of the failure of others is
+        brought.
 
         Without a run file one output is brought, so that another run's are refused.
         """
         found: dict[Path, None] = {}
-        for item in items:
-            record = self._name(failure_path(item.output))
-            if self._name(item.output) in self._there:
-                found[item.output] = None
+        for output in outputs:
+            record = self._name(failure_path(output))
+            if self._name(output) in self._there:
+                found[output] = None
             elif record in self._there:
                 self._bring(record)
-        if found and not any((items[0].folder / name).exists() for name in RUNS):
-            self._bring(self._name(next(iter(found))))
+        if found and find_run(folder, task)[1] is None:
+            self.bring(next(iter(found)))
         return frozenset(found)
+
+    def bring(self, output: Path) -> None:
+        """Have here what lies there under an output's name, if anything."""
+        if self._bring(self._name(output)):
+            self._brought.add(output)
+
+    def url_of(self, path: Path) -> str:
+        """Where a file goes."""
+        return f"{self.url}/{self._name(path)}"
 
     def announce(self, *, overwrite: bool = False) -> None:
         """Send the run files; raises OutputMismatchError where one of other settings came first.
 
-        `overwrite` replaces it.
+        `overwrite` replaces it. One of the same settings is followed: the file here says what it says.
         """
         for path in (path for path in self.folder.rglob("run*.json") if path.name in RUNS):
             place, content = self._place.below(self._name(path)), path.read_bytes()
             there = None if place.create(content) else place.read() or b""
             if there is None or there == content:
                 continue
-            if overwrite or _says_more(content, there, path, place.url):
+            if overwrite:
                 place.write(content)
+                continue
+            joined, is_new = _joined(content, there, path, place.url)
+            write_record(path, joined)
+            if is_new:
+                place.write(path.read_bytes())
 
     def told(self, error: VidalignError) -> None:
         """Put the URL into an error, in place of the folder here."""
         error.message = error.message.replace(str(self.folder), self._place.url)
         error.hint = error.hint.replace(str(self.folder), self._place.url)
 
-    def sent(
-        self, items: Sequence[Item], results: Generator[ItemResult, None, None]
-    ) -> Generator[ItemResult, None, None]:
-        """The results, each after its output or record is there and gone from here."""
-        outputs: dict[str, list[Path]] = {}
-        for item in items:
-            outputs.setdefault(item.name, []).append(item.output)
-        with closing(results):
-            for result in results:
-                if result.error is not None:
-                    self.told(result.error)
-                yield self._sent(result, [Path(result.output)] if result.output else outputs[result.item])
-
-    def _sent(self, result: ItemResult, made: Sequence[Path]) -> ItemResult:
-        error = patiently(partial(self._settled, made))
+    def sent(self, result: ItemResult, outputs: Sequence[Path]) -> ItemResult:
+        """The result, after those of its outputs that are here, or their records, are there and gone from
+        here.
+        """
+        if result.error is not None:
+            self.told(result.error)
+        made = [Path(result.output)] if result.output else outputs
+        error = self.send(made)
         if error is not None:
             return replace(result, status="failed", output="", error=error)
-        return replace(result, output=f"{self._place.url}/{self._name(made[0])}") if result.output else result
+        return replace(result, output=self.url_of(made[0])) if result.output else result
 
-    def _settled(self, outputs: Sequence[Path]) -> VidalignError | None:
+    def send(self, outputs: Sequence[Path]) -> VidalignError | None:
+        """Send what is here of these outputs, or of their records; why that could not be."""
+
         def settle() -> None:
             for output in outputs:
                 self._settle(output)
 
-        return attempt(settle, outputs[0])
+        return patiently(lambda: attempt(settle, outputs[0])) if outputs else None
 
     def _settle(self, output: Path) -> None:
         """Send an output, or the record of its failure, whichever is here; drop the record of one made."""
         record = failure_path(output)
-        if output.exists():
+        if output.exists() and output not in self._brought:
             self._send(output)
             if self._name(record) in self._there:
                 self._place.below(self._name(record)).remove()
@@ -116,19 +124,21 @@ class RemoteOutputs:
         with contextlib.suppress(OSError):
             path.unlink()
 
-    def _bring(self, name: str) -> None:
+    def _bring(self, name: str) -> bool:
+        """Have a file here; whether there is one."""
         content = self._place.below(name).read()
         if content is not None:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        return content is not None
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
 
 
-def _says_more(ours: bytes, there: bytes, path: Path, url: str) -> bool:
-    """Whether a run file says how the items are dealt, and the one there does not.
+def _joined(ours: bytes, there: bytes, path: Path, url: str) -> tuple[dict[str, Any], bool]:
+    """The run file there, with what only ours says of how the run is shared; whether that is anything.
 
     Raises OutputMismatchError where the one there is of other settings.
     """
@@ -139,4 +149,5 @@ def _says_more(ours: bytes, there: bytes, path: Path, url: str) -> bool:
     dealt_otherwise = None not in (wanted, dealt) and wanted != dealt
     if found.get("task") != own["task"] or any(differences(found, own)) or dealt_otherwise:
         raise OutputMismatchError(f"{url} was begun meanwhile by a run of other settings", hint=WAY_OUT)
-    return dealt is None and wanted is not None
+    more = {key: own[key] for key in SHARED if found.get(key) is None and own.get(key) is not None}
+    return {**found, **more}, bool(more)

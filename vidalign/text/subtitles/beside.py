@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from vidalign.errors import SubtitleError
 from vidalign.text.subtitles.formats import SUFFIXES
@@ -25,49 +25,66 @@ def track_number(name: str) -> int | None:
     return int(number)
 
 
+class Listing:
+    """The subtitles among the names of one folder's files; errors call the folder `where`."""
+
+    def __init__(self, names: Iterable[str], where: str, suffixes: Iterable[str] = tuple(SUFFIXES)) -> None:
+        self._where = where
+        self._by_stem: dict[str, list[str]] = {}
+        wanted = frozenset(suffixes)
+        for name in sorted(names):
+            path = PurePosixPath(name)
+            if path.suffix.lower() in wanted:
+                self._by_stem.setdefault(path.stem, []).append(name)
+
+    def find(self, video: str) -> str | None:
+        """The name of the file for a video of that name, None where there is none.
+
+        `a.mp4` has `a.vtt` (or `a.mp4.vtt`), else `a.en.vtt` with one language suffix. Raises SubtitleError,
+        naming them, where several files fit equally.
+        """
+        stem = PurePosixPath(video).stem
+        exact = self._by_stem.get(stem, []) + (self._by_stem.get(video, []) if video != stem else [])
+        tagged = [
+            name
+            for own, names in self._by_stem.items()
+            if own.startswith(stem) and _LANGUAGE.fullmatch(own[len(stem) :])
+            for name in names
+        ]
+        found = exact or tagged
+        if len(found) > 1:
+            raise SubtitleError(
+                f"several subtitle files fit {video}: {' and '.join(sorted(found))}",
+                path=self._where,
+                hint="name the one to take, or list the pairs in a CSV",
+            )
+        return found[0] if found else None
+
+
 class SubtitleFolder:
     """Finds subtitles by relative stem below one folder; each of its folders is listed once."""
 
     def __init__(self, folder: str | Path, suffixes: Iterable[str] = tuple(SUFFIXES)) -> None:
         self.folder = Path(folder)
         self._suffixes = frozenset(suffixes)
-        self._listings: dict[Path, dict[str, list[Path]]] = {}
+        self._listings: dict[Path, Listing] = {}
         if not self.folder.is_dir():
             raise SubtitleError("there is no such folder of subtitles", path=str(folder))
 
     def find(self, video: str | PurePath) -> Path | None:
         """The file for a video given by its path relative to the videos' folder, None where there is none.
 
-        `sub/a.mp4` has `sub/a.vtt` (or `sub/a.mp4.vtt`), else `sub/a.en.vtt` with one language suffix. Raises
-        SubtitleError, naming them, where several files fit equally.
+        See `Listing.find`; raises SubtitleError as that does.
         """
         video = PurePath(video)
-        listing = self._listing(self.folder / video.parent)
-        exact = listing.get(video.stem, []) + (listing.get(video.name, []) if video.suffix else [])
-        tagged = [
-            path
-            for stem, paths in listing.items()
-            if stem.startswith(video.stem) and _LANGUAGE.fullmatch(stem[len(video.stem) :])
-            for path in paths
-        ]
-        found = exact or tagged
-        if len(found) > 1:
-            names = " and ".join(sorted(path.name for path in found))
-            raise SubtitleError(
-                f"several subtitle files fit {video.name}: {names}",
-                path=str(found[0].parent),
-                hint="name the one to take, or list the pairs in a CSV",
-            )
-        return found[0] if found else None
+        folder = self.folder / video.parent
+        name = self._listing(folder).find(video.name)
+        return None if name is None else folder / name
 
-    def _listing(self, folder: Path) -> dict[str, list[Path]]:
-        """Subtitle files of one folder by stem."""
+    def _listing(self, folder: Path) -> Listing:
         if folder not in self._listings:
-            listing: dict[str, list[Path]] = {}
-            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if path.suffix.lower() in self._suffixes:
-                    listing.setdefault(path.stem, []).append(path)
-            self._listings[folder] = listing
+            names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+            self._listings[folder] = Listing(names, str(folder), self._suffixes)
         return self._listings[folder]
 
 
