@@ -22,8 +22,6 @@ from benchmarks.tan_table.methods import METHODS, Method, Nsva
 from vidalign.weights.cache import file_sha256
 
 HERE = Path(__file__).parent
-LONGEST = 400
-"""Seconds that a row may take."""
 LEVELS = ("published", "hard")
 SEEDS = (0, 1, 2)
 TEST_SEED, TEST_VIDEOS = 4000, 20
