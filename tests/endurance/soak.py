@@ -96,7 +96,7 @@ class Soak:
 
 
 def calm(soak: Soak, out: str, *more: str) -> list[int]:
-    """A run that nobody disturbs; gives the bytes that it and its children held after each item."""
+    """A run that nobody disturbs; gives the bytes that it and its largest child held after each item."""
     process = soak.start(out, *more, heard=True)
     assert process.stdout is not None
     with process.stdout as lines:
@@ -190,14 +190,15 @@ def _children(pid: int) -> list[int]:
 
 
 def _bytes_held(pid: int) -> int:
-    """Memory in use by a process and its children."""
-    held = 0
-    for each in (pid, *_children(pid)):
-        try:
-            held += int(Path(f"/proc/{each}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            continue
-    return held
+    """Memory in use by a process and the largest of its children, of which there are not always as many."""
+    return _resident(pid) + max(map(_resident, _children(pid)), default=0)
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _check_gone(children: list[int]) -> None:
