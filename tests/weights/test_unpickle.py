@@ -142,6 +142,13 @@ def test_something_else(tmp_path: Path, content: bytes) -> None:
         load_checkpoint(path)
 
 
+def test_something_else_that_is_named_as_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"_ffsetso")
+    with pytest.raises(ModelError, match="broken, or not a checkpoint"):
+        load_checkpoint(path)
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No such file"):
         load_checkpoint(tmp_path / "x.pth")

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy._core import multiarray
+from safetensors import SafetensorError
 from torch.serialization import safe_globals
 
 from vidalign.errors import ModelError
@@ -39,7 +40,9 @@ _BROKEN = (
     OverflowError,
     struct.error,
     zipfile.BadZipFile,
+    SafetensorError,
 )
+"""What torch raises about such files; of one that is named .safetensors what its library does."""
 _NAMED = re.compile(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL) (?P<name>[\w.]+)")
 _PLACE = re.compile(r"^\[enforce fail at [^\]]*\][ .]*")
 
