@@ -68,6 +68,22 @@ def test_never_outside_the_root(tree: Path) -> None:
         name_below(tree, tree)
 
 
+def test_a_folder_outside_the_root_is_not_even_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidalign.store.items.walk", pytest.fail)
+    for above in ("..", "videos/.."):
+        with pytest.raises(UsageError, match="lies outside videos"):
+            find_items([above], OUT, root=Path("videos"))
+    with pytest.raises(UsageError, match="lies outside"):
+        find_items(["-"], OUT, stdin=[".."])
+
+
+def test_a_link_to_a_folder_elsewhere_counts_as_written(tree: Path) -> None:
+    (tree / "films").mkdir()
+    (tree / "films" / "link").symlink_to(tree / "videos" / "sub")
+    assert shown(find_items(["films/link"], OUT, root=Path("films"))) == [("link/a.mp4", "out/link/a.h5")]
+    assert shown(find_items(["films/link"], OUT, root=Path("videos"))) == [("sub/a.mp4", "out/sub/a.h5")]
+
+
 def test_a_current_folder_reached_through_a_link(tree: Path) -> None:
     (tree / "link").symlink_to(tree / "videos")
     assert name_below(tree / "link" / "sub" / "a.mp4", tree / "videos") == "sub/a.mp4"

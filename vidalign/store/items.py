@@ -96,7 +96,11 @@ def name_below(path: Path, root: Path) -> str:
     for full, above in (as_given, linked):
         if full != above and full.is_relative_to(above):
             return full.relative_to(above).as_posix()
-    raise UsageError(f"{path} lies outside {root}", hint="give --root, a folder that holds all the paths")
+    raise _outside(path, root)
+
+
+def _outside(path: Path, root: Path) -> UsageError:
+    return UsageError(f"{path} lies outside {root}", hint="give --root, a folder that holds all the paths")
 
 
 def read_paths(data: bytes) -> list[str]:
@@ -125,6 +129,8 @@ def _named(
         if not _is_folder(path):
             yield path, name_below(path, root or path.parent)
             continue
+        if root is not None and not _holds(root, path):
+            raise _outside(path, root)
         found = list(walk(path))
         if not found:
             raise UsageError(
@@ -139,6 +145,12 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def _holds(root: Path, folder: Path) -> bool:
+    """Whether the folder is `root` or below it, as it is written or where links lead."""
+    written = Path(os.path.abspath(folder)).is_relative_to(os.path.abspath(root))  # noqa: PTH100
+    return written or folder.resolve().is_relative_to(root.resolve())
 
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
