@@ -191,7 +191,10 @@ def load_step_videos(data: StepData, tokenizer: Tokenizer) -> StepVideos:
         if data.validation_videos is None:
             learned, held = split(learned, data.holding)
     if not learned:
-        raise DataError("no video to train on", hint="see the paths in the configuration")
+        raise DataError(
+            f"no video annotated in {data.annotations} can be trained on",
+            hint="see the warnings, and the paths in the configuration",
+        )
     return StepVideos(learned, held, tasks, files, reader.same.origin)
 
 
