@@ -73,7 +73,7 @@ def test_what_cannot_be_used_is_told(folder: Path, caplog: pytest.LogCaptureFixt
     for told in ("no features: 1_b", "within the video: 1_c", "no step 2", "held out: 1_d"):
         assert told in caplog.text
     (folder / "held.txt").write_text("a\nd\nf\n")
-    with pytest.raises(DataError, match="no video annotated in .* can be trained on"):
+    with pytest.raises(DataError, match=r"no video annotated in .* can be trained on"):
         load(folder, holding=Holding(folder / "held.txt"))
 
 
