@@ -110,12 +110,24 @@ def held_out(
     """
     generator = np.random.RandomState(seed)
     chosen: set[tuple[str, str]] = set()
-    for task in (task for task in videos if task in tasks):
-        left = [video for video in videos[task] if video not in validation.get(task, ())]
+    for task, left in _not_validated(videos, tasks, validation):
         if len(left) > train:
             drawn = set(generator.choice(left, train, replace=False).tolist())
             chosen |= {(task, video) for video in left if video not in drawn}
     return chosen
+
+
+def learned_from(
+    videos: Mapping[str, Sequence[str]],
+    tasks: Collection[str],
+    *,
+    train: int,
+    validation: Mapping[str, Sequence[str]],
+    seed: int = 0,
+) -> set[tuple[str, str]]:
+    """Task and video of the training split: what neither validates nor is in the test split, `held_out`."""
+    every = {(task, video) for task, left in _not_validated(videos, tasks, validation) for video in left}
+    return every - held_out(videos, tasks, train=train, validation=validation, seed=seed)
 
 
 def steps_found(located: Located, shown: Sequence[Shown], seconds: float) -> dict[int, bool]:
@@ -138,6 +150,17 @@ def mean_recall(hits: NDArray[np.bool_], tasks: NDArray[np.intp]) -> float:
         return math.nan
     counts = np.bincount(tasks)
     return float(np.mean(np.bincount(tasks, weights=hits)[counts > 0] / counts[counts > 0]))
+
+
+def _not_validated(
+    videos: Mapping[str, Sequence[str]], tasks: Collection[str], validation: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[str]]]:
+    """The tasks in their order, with the videos that do not validate."""
+    return [
+        (task, [video for video in videos[task] if video not in validation.get(task, ())])
+        for task in videos
+        if task in tasks
+    ]
 
 
 def _is_count(text: str) -> bool:

@@ -109,6 +109,7 @@ TASKS: dict[str, str] = {
     "action": "vidalign.training.tasks.action:ActionJob",
     "backbone": "vidalign.training.tasks.backbone:BackboneJob",
     "nsva": "vidalign.training.tasks.nsva:NsvaJob",
+    "steps": "vidalign.training.tasks.steps:StepsJob",
     "tan": "vidalign.training.tasks.tan:TanJob",
     "tempclr": "vidalign.training.tasks.tempclr:TempclrJob",
     "tsp": "vidalign.training.tasks.tsp:TspJob",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vidalign.errors import DataError, StoreError
+from vidalign.errors import ConfigError, DataError, StoreError
 from vidalign.outside import reading_arrays
 from vidalign.store.features import map_features
 from vidalign.types import Recipe
@@ -46,6 +46,31 @@ class Origin:
         if self.recipe is not None and other.recipe is not None:
             found += self.recipe.differences(other.recipe)
         return found
+
+
+class OneOrigin:
+    """Holds what made a set's features against what made the first of them."""
+
+    def __init__(self) -> None:
+        self._first: tuple[Path, Origin] | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What made the features; raises DataError where none were read."""
+        if self._first is None:
+            raise DataError("no features were read")
+        return self._first[1]
+
+    def compare(self, path: Path, origin: Origin) -> None:
+        """Raises ConfigError where these were made in another way."""
+        if self._first is None:
+            self._first = path, origin
+        other, first = self._first
+        if differences := first.differences(origin):
+            raise ConfigError(
+                f"{other} and {path} were made in different ways ({'; '.join(differences)})",
+                hint="train on features of one model and recipe",
+            )
 
 
 class Rows(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 from vidalign.aligners.tokens import Tokenizer
 from vidalign.errors import ConfigError, DataError
 from vidalign.training.data.aligned import aligned_matches
-from vidalign.training.data.rows import Origin, Rows, open_rows
+from vidalign.training.data.rows import OneOrigin, Origin, Rows, open_rows
 from vidalign.training.data.sources import (
     Gathered,
     Holding,
@@ -104,13 +104,11 @@ class _Reader:
         self._usable = make
         self._tokenizer = tokenizer
         self._held_out = read_names(sources.holding.hold_out)
-        self._first: tuple[Path, Origin] | None = None
+        self._same = OneOrigin()
 
     def origin(self) -> Origin:
         """What made the features."""
-        if self._first is None:
-            raise DataError("no features were read")
-        return self._first[1]
+        return self._same.origin
 
     def videos(self, source: FeatureSource) -> Gathered[TanVideo]:
         """The usable videos of a source."""
@@ -134,15 +132,5 @@ class _Reader:
         if rows.seconds <= self._sources.min_seconds or (longest is not None and rows.seconds >= longest):
             raise DataError("shorter or longer than the configuration allows")
         video = self._usable(name, rows, spoken())
-        self._compare(path, origin)
+        self._same.compare(path, origin)
         return video
-
-    def _compare(self, path: Path, origin: Origin) -> None:
-        if self._first is None:
-            self._first = path, origin
-        other, first = self._first
-        if differences := first.differences(origin):
-            raise ConfigError(
-                f"{other} and {path} were made in different ways ({'; '.join(differences)})",
-                hint="train on features of one model and recipe",
-            )

@@ -52,8 +52,16 @@ def sequence_contrast(
 
     Scores are softened distances, negative. OTAM counts both ways.
     """
-    count = text.shape[1]
-    every = torch.cat([torch.arange(count)[None], orders]).to(text.device)
-    costs = cosine_distances(text, video)[:, every]
-    scores = -_DISTANCES[distance](costs.flatten(0, 1), gamma=gamma).view(len(text), len(every))
-    return F.cross_entropy(scores, scores.new_zeros(len(text), dtype=torch.long), reduction="none")
+    every = with_own(orders).to(text.device)
+    return first_of_all(cosine_distances(text, video)[:, every], distance, gamma)
+
+
+def with_own(orders: Tensor) -> Tensor:
+    """(1 + N, S): what is in order, and then the orders (N, S)."""
+    return torch.cat([torch.arange(orders.shape[1])[None], orders])
+
+
+def first_of_all(costs: Tensor, distance: Distance, gamma: float) -> Tensor:
+    """Cross-entropy (V,) of the first among the matrices of costs (V, N, K, T), by softened distances."""
+    scores = -_DISTANCES[distance](costs.flatten(0, 1), gamma=gamma).view(costs.shape[:2])
+    return F.cross_entropy(scores, scores.new_zeros(len(costs), dtype=torch.long), reduction="none")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +13,21 @@ from vidalign.training.jobs import Batch, Losses, Objective
 from vidalign.training.losses.clip_caption import clip_caption, top_share
 from vidalign.training.losses.sequence import other_orders, pick_evenly, sequence_contrast
 from vidalign.training.losses.transport import blocks, rectified, token_similarity, transported
-from vidalign.training.objectives.tempclr_options import SequenceOptions, TempclrOptions, TransportOptions
+from vidalign.training.objectives.tempclr_options import (
+    SequenceOptions,
+    TempclrOptions,
+    Trained,
+    TransportOptions,
+)
 
 NORM = "LayerNorm"
 """What names of the norms' weights hold."""
+
+
+def choose_trained(network: VideoCLIP, trained: Trained) -> None:
+    """Freeze what is not to be trained, and the poolers, which nothing reads."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(".pooler." not in name and (trained == "all" or NORM in name))
 
 
 def make_objective(network: VideoCLIP, options: TempclrOptions) -> ClipObjective:
@@ -30,11 +40,10 @@ def make_objective(network: VideoCLIP, options: TempclrOptions) -> ClipObjective
 class ClipObjective(Objective):
     """A network that clips and captions go through; `temperature` is what its scores are divided by."""
 
-    def __init__(self, network: VideoCLIP, trained: Literal["all", "norms"]) -> None:
+    def __init__(self, network: VideoCLIP, trained: Trained) -> None:
         super().__init__()
         self.network = network
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(".pooler." not in name and (trained == "all" or NORM in name))
+        choose_trained(network, trained)
 
     @property
     def temperature(self) -> float | None:
@@ -57,9 +66,7 @@ class ClipObjective(Objective):
 class TempclrObjective(ClipObjective):
     """Clips with captions of the whole batch, and each video's captions in order against other orders."""
 
-    def __init__(
-        self, network: VideoCLIP, options: SequenceOptions, trained: Literal["all", "norms"]
-    ) -> None:
+    def __init__(self, network: VideoCLIP, options: SequenceOptions, trained: Trained) -> None:
         super().__init__(network, trained)
         self.options = options
 
@@ -93,9 +100,7 @@ class TempclrObjective(ClipObjective):
 class NortonObjective(ClipObjective):
     """Clips with captions, whose targets transport corrects, and sequences of clips with paragraphs."""
 
-    def __init__(
-        self, network: VideoCLIP, options: TransportOptions, trained: Literal["all", "norms"]
-    ) -> None:
+    def __init__(self, network: VideoCLIP, options: TransportOptions, trained: Trained) -> None:
         super().__init__(network, trained)
         self.options = options
         self.log_temperature = nn.Parameter(torch.tensor(math.log(options.temperature)))

@@ -9,6 +9,9 @@ from typing import Literal
 from vidalign.errors import ConfigError
 from vidalign.training.losses.sequence import Distance
 
+Trained = Literal["all", "norms"]
+"""All weights of a network, or those of its norms alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceOptions:
@@ -77,6 +80,6 @@ class TempclrOptions:
     """
 
     objective: Literal["tempclr", "norton"] = "tempclr"
-    trained: Literal["all", "norms"] = "all"
+    trained: Trained = "all"
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
     transport: TransportOptions = field(default_factory=TransportOptions)
