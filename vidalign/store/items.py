@@ -96,7 +96,10 @@ def name_below(path: Path, root: Path) -> str:
     for full, above in (as_given, linked):
         if full != above and full.is_relative_to(above):
             return full.relative_to(above).as_posix()
-    raise UsageError(f"{path} lies outside {root}", hint="give --root, a folder that holds all the paths")
+    raise UsageError(
+        f"{path} lies outside {root}",
+        hint="give --root, a folder that holds all the paths, which count from the current one",
+    )
 
 
 def read_paths(data: bytes) -> list[str]:
