@@ -70,7 +70,7 @@ def test_subtitles_beside_the_video(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_several_beside_the_video_are_named() -> None:
     touched("a.mp4", "a.srt", "a.vtt")
-    with pytest.raises(SubtitleError, match=r"several subtitle files fit a.mp4: a.srt and a.vtt"):
+    with pytest.raises(SubtitleError, match=r"^several subtitle files fit a.mp4: a.srt and a.vtt"):
         single_pair(Path("a.mp4"), None, None, None)
 
 

@@ -383,6 +383,7 @@ MISTAKES = {
     "folder, no output": (["films"], "many videos need a folder for their alignments; add -o DIR"),
     "folder to stdout": (["films", "-o", "-"], "many videos need a folder"),
     "folder, a file": (["films", "words.vtt", "-o", "out"], "films is a folder, words.vtt is not"),
+    "features, a folder": (["clip.mp4", "words.vtt", "--features", "films"], "films is a folder; --features"),
     "folder, features": (["films", "-o", "out", "--features", "words.vtt"], "--features goes with one video"),
     "no table": (["--pairs", "gone.csv", "-o", "out"], "'gone.csv' does not exist"),
     "strange table": (["--pairs", "words.vtt", "-o", "out"], "words.vtt: unknown column 'WEBVTT'"),

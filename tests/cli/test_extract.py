@@ -295,6 +295,7 @@ MISTAKES = {
     "no source": (["-o", "out"], "missing argument 'SOURCE...'"),
     "no output": (["two"], "missing option '-o'"),
     "a folder without videos": (["bare", "-o", "out"], "no video in the folder bare"),
+    "output like a file": (["two", "-o", "out.h5"], "out.h5: features go into a folder; give -o DIR"),
     "output is a file": (["two", "-o", "file"], "is a file"),
     "output below a file": (["two", "-o", "file/out"], "cannot write into file/out: file is not a folder"),
     "unknown model": (["two", "-o", "out", "--backbone", "s4d"], "unknown model 's4d'"),

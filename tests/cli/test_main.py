@@ -115,6 +115,14 @@ def test_every_command_exists_and_explains_itself(name: str, capsys: pytest.Capt
     assert capsys.readouterr().out.startswith(f"Usage: vidalign {name}")
 
 
+@pytest.mark.parametrize("name", ["models", "eval"])
+def test_a_group_alone_shows_its_commands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"Usage: vidalign {name}")
+    assert "Commands:\n" in told
+
+
 def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDALIGN_VERSION", "1")
     assert main(["--version"]) == 0

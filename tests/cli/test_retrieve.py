@@ -116,7 +116,11 @@ def test_words_that_the_model_has_never_seen(cli: Run) -> None:
         ),
         (("retrieve", "f", "said.json"), 1, "said.json is no file of segments: it has no 'database'"),
         (("retrieve", "f", "--text", " "), 1, "an empty text finds nothing"),
-        (("retrieve", "s", "--text", "cut"), 1, "there is no features file in the folder"),
+        (
+            ("retrieve", "s", "--text", "cut"),
+            1,
+            "there is no features file in the folder; make them with `vidalign extract",
+        ),
         (("retrieve", "f", "f"), 1, "no video with features has a transcript in f"),
         (("retrieve", "f", "empty.vtt"), 1, "no cues were found"),
         (("retrieve", "f", "other.csv"), 1, "there is no column 'video'"),

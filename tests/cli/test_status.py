@@ -147,3 +147,18 @@ def test_mistakes(cli: Run) -> None:
     code, _, err = cli("status", "out", "--manifest", "gone")
     assert code == 2
     assert "cannot read the list gone: No such file or directory" in err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["s3://bucket/out"],
+        ["out", "s3://bucket/films"],
+        ["out", "--manifest", "urls", "--root", "s3://bucket"],
+    ],
+)
+def test_urls_are_refused(args: list[str], out: Path, cli: Run) -> None:
+    Path("urls").write_text("s3://bucket/films/a.mp4\n")
+    code, said, err = cli("status", *args)
+    assert (code, said) == (2, "")
+    assert "status looks at folders and paths of this machine only" in err

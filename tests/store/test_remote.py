@@ -89,6 +89,19 @@ def test_a_key_that_leads_out_is_refused(bucket: RemotePlace) -> None:
     boto3.client("s3").put_object(Bucket="films", Key="evil/../../x.mp4", Body=b"x")
     with pytest.raises(UsageError, match="leads out"):
         bucket.below("evil").files()
+    boto3.client("s3").delete_object(Bucket="films", Key="evil/../../x.mp4")
+
+
+def test_a_missing_package_is_told_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    def lacking(url: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lacking)
+    with pytest.raises(MissingExtraError, match="Install s3fs") as caught:
+        RemotePlace("s3://elsewhere/a")
+    assert "vidalign[remote]" in caught.value.hint
 
 
 def test_web_files(website: str) -> None:

@@ -214,7 +214,7 @@ def test_folders_and_pipes_are_not_read(tmp_path: Path, checks: Checks) -> None:
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(ModelError, match="not a plain file"):
             add_files(TAN, [path], checks)
-    with pytest.raises(ModelError, match="No such file"):
+    with pytest.raises(ModelError, match="does not exist"):
         add_files(TAN, [tmp_path / "none"], checks)
 
 

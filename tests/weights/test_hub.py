@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +113,18 @@ def test_a_hub_that_does_not_answer_is_told(remote: Hub, monkeypatch: pytest.Mon
     with pytest.raises(ModelError, match=r"could not be downloaded from http://127.0.0.1:9") as caught:
         list(hub.fetch(NAME))
     assert "HF_ENDPOINT" in caught.value.hint
+
+
+def test_the_hub_s_own_words_about_attempts_are_not_heard() -> None:
+    program = (
+        "import logging; from vidalign.weights import hub;"
+        "hub._Getter('hf:a/b', 'a/b', 'main', False, None);"
+        "quiet = hub._quiet(); quiet.__enter__();"
+        "import huggingface_hub; huggingface_hub.hf_hub_download;"
+        "print(logging.getLogger('huggingface_hub').level)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == logging.ERROR
 
 
 def changed(served: Path, folder: Path, **values: Any) -> Path:

@@ -56,7 +56,10 @@ class GivenPairs(NamedTuple):
         from vidalign.errors import UsageError
 
         if self.features is not None:
-            raise UsageError("--features goes with one video", hint="use --pairs with a column features")
+            raise UsageError(
+                "--features goes with one video",
+                hint="--save-features DIR uses a folder's; or --pairs with a column features",
+            )
         if self.texts is not None:
             raise UsageError(
                 "--text-features goes with one video", hint="use --pairs with a column text_features"
@@ -73,6 +76,8 @@ class GivenPairs(NamedTuple):
         from vidalign.batch.pairs import Found, single_pair
         from vidalign.errors import UsageError
 
+        if isinstance(self.features, Path) and self.features.is_dir():
+            raise UsageError(f"{self.features} is a folder", hint="--features takes one video's file in it")
         if self.features is None and isinstance(video, Path) and not video.exists():
             raise UsageError(f"{video} does not exist", hint="check the name, or give --features")
         output, outputs = self.output, None
@@ -103,7 +108,11 @@ def given_pairs(command: Command) -> Command:
         metavar="CSV",
         help="A table with the columns video,subtitles[,features][,text_features].",
     )
-    @click.option("--features", type=_FILE, help="A features file to use; VIDEO then need not exist.")
+    @click.option(
+        "--features",
+        type=PathOrUrl(exists=True, path_type=Path),
+        help="A features file to use; VIDEO then need not exist.",
+    )
     @click.option(
         "--text-features",
         "texts",

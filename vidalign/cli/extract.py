@@ -123,6 +123,7 @@ def extract(
     from vidalign.batch.extraction import Extraction, default_backbone
     from vidalign.errors import UsageError
 
+    _check_folder(folder)
     names = tuple(dict.fromkeys(backbones)) or (default_backbone(),)
     if weights is not None and len(names) > 1:
         raise UsageError("--weights goes with one --backbone only", hint="run once for each backbone")
@@ -137,6 +138,14 @@ def extract(
     talk.say(str(report))
     if report.exit_code:
         raise SystemExit(report.exit_code)
+
+
+def _check_folder(folder: Path | str) -> None:
+    """Raise UsageError where the output is named like a file."""
+    from vidalign.errors import UsageError
+
+    if str(folder).lower().endswith(".h5") and not Path(folder).is_dir():
+        raise UsageError(f"{folder}: features go into a folder", hint="give -o DIR: a.mp4 becomes DIR/a.h5")
 
 
 def _folders(folder: Path, extractions: Sequence[Extraction]) -> list[Path]:

@@ -114,6 +114,9 @@ def main(args: Sequence[str]) -> int:
             return result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        return error.exit_code
     except click.ClickException as error:
         return _tell(_click_message(error), _click_hint(error), error.exit_code)
     except VidalignError as error:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vidalign.cli.options import root_option, talk_options
+from vidalign.cli.remote import PathOrUrl
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=PathOrUrl(exists=True, file_okay=False, path_type=Path))
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--manifest",
@@ -26,7 +28,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a folder, with every name.")
 @talk_options
 def status(
-    folder: Path, sources: tuple[str, ...], manifest: str | None, root: Path | None, as_json: bool, talk: Talk
+    folder: Path | str,
+    sources: tuple[str, ...],
+    manifest: str | None,
+    root: Path | None,
+    as_json: bool,
+    talk: Talk,
 ) -> None:
     """Say what is done, failed, missing and stale in DIR, the folder of `extract` or `align`, and which
     shards to run again.
@@ -42,6 +49,7 @@ def status(
     from vidalign.store.items import find_items
 
     listed = _paths(manifest)
+    folder = _near(folder, (*sources, *(listed or ())))
     named = [*sources, *(["-"] if listed is not None else [])]
     complete = True
     for place, task in run_folders(folder):
@@ -61,6 +69,20 @@ def status(
             talk.verbose(f"missing: {name}")
     if not complete:
         raise SystemExit(1)
+
+
+def _near(folder: Path | str, named: Iterable[str]) -> Path:
+    """The folder; raises UsageError where it, or a video, is given by URL."""
+    from vidalign.errors import UsageError
+    from vidalign.store.remote import is_url
+
+    for each in (folder, *named):
+        if isinstance(each, str) and is_url(each):
+            raise UsageError(
+                f"{each}: status looks at folders and paths of this machine only",
+                hint="the command that made the outputs, run again, skips what is done",
+            )
+    return Path(folder)
 
 
 def _paths(manifest: str | None) -> list[str] | None:

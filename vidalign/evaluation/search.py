@@ -75,7 +75,12 @@ def search(
                 so_far += best_stretches(video, row, features.times, top)
                 so_far[:] = sorted(so_far, key=lambda hit: -hit.score)[:top]
     if not any(hits):
-        raise left.why(DataError("there is no features file in the folder"))
+        raise left.why(
+            DataError(
+                "there is no features file in the folder",
+                hint="make them with `vidalign extract VIDEOS -o DIR`",
+            )
+        )
     return Found(tuple(map(tuple, hits)), left.failed)
 
 

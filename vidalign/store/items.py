@@ -100,7 +100,10 @@ def name_below(path: Path, root: Path) -> str:
 
 
 def _outside(path: Path, root: Path) -> UsageError:
-    return UsageError(f"{path} lies outside {root}", hint="give --root, a folder that holds all the paths")
+    return UsageError(
+        f"{path} lies outside {root}",
+        hint="give --root, a folder that holds all the paths, which count from the current one",
+    )
 
 
 def read_paths(data: bytes) -> list[str]:

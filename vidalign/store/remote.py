@@ -212,7 +212,7 @@ def telling(url: str) -> Iterator[None]:
         reason = " ".join((told or str(error)).split()) or type(error).__name__
         number = getattr(error, "errno", None) or errno.EIO
         raise StoreError(
-            f"{url}: {reason}", hint="check the address and the connection", errno=number
+            f"{url}: {reason}", hint="check the address, the connection and the credentials", errno=number
         ) from None
 
 
@@ -236,7 +236,8 @@ def _file_system(url: str) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        raise MissingExtraError(f"{protocol}:// needs another package: {error}") from None
+        hint = "pip install 'vidalign[remote]'" if protocol in ("s3", "http", "https") else ""
+        raise MissingExtraError(f"{protocol}:// needs another package: {error}", hint=hint) from None
     except ValueError as error:
         raise UsageError(f"{url}: {error}", hint="use s3://, gs:// or https://") from None
     return system, str(path)

@@ -161,6 +161,7 @@ class _Getter:
     ) -> None:
         try:
             import huggingface_hub.errors
+            import huggingface_hub.utils.logging  # sets its level when it is imported: before _quiet
         except ModuleNotFoundError:
             raise MissingExtraError(
                 "models of the hub need the package huggingface_hub", hint="pip install 'vidalign[clip]'"

@@ -22,6 +22,8 @@ def sniff(path: Path) -> Kind:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
         size = path.stat().st_size
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist", hint="check the name") from None
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from None
     if not head:

@@ -55,7 +55,7 @@ class Listing:
         if len(found) > 1:
             raise SubtitleError(
                 f"several subtitle files fit {video}: {' and '.join(sorted(found))}",
-                path=self._where,
+                path="" if self._where == "." else self._where,
                 hint="name the one to take, or list the pairs in a CSV",
             )
         return found[0] if found else None
