@@ -85,3 +85,11 @@ def test_results_tell_the_url(scratch: Scratch) -> None:
     assert str(told.error) == "https://host.example/a.mp4: is broken"
     ours = ItemResult("b.mp4", "done", "b.mp4")
     assert inputs.retold(ours) == ours
+
+
+def test_results_and_records_keep_secrets(scratch: Scratch, tmp_path: Path) -> None:
+    inputs = RemoteInputs(scratch)
+    ((path, name),) = inputs.named(["https://me:pw@host.example/a.mp4?sig=x"], [], None)
+    told = inputs.retold(ItemResult(name, "failed", str(path), error=VideoError(f"{path}: is broken")))
+    assert told.source == "https://host.example/a.mp4?..."
+    assert str(told.error) == "https://host.example/a.mp4?...: is broken"
