@@ -156,9 +156,9 @@ def test_folders_are_listed_where_the_store_takes_no_options(
     bucket: RemotePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.below("in/a.vtt").write(b"x")
-    system = type(bucket._system)
+    system = bucket._system
     ls = system.ls
-    monkeypatch.setattr(system, "ls", lambda self, path, detail=False: ls(self, path, detail=detail))
+    monkeypatch.setattr(system, "ls", lambda path, detail=False: ls(path, detail=detail))
     assert bucket.below("in").names() == ["a.vtt"]
 
 

@@ -26,7 +26,7 @@ from vidalign.store.remote import (
     without_secrets,
 )
 from vidalign.store.scratch import Scratch
-from vidalign.text.subtitles.beside import TIMED
+from vidalign.text.subtitles.beside import TIMED, SubtitlesBeside
 
 Named = tuple[Path, str]
 
@@ -40,7 +40,7 @@ class RemoteInputs(Files):
     def __init__(self, scratch: Scratch, timeout: float | None = None) -> None:
         self._scratch, self._timeout = scratch, timeout
         self._urls: dict[Path, str] = {}
-        self._beside = RemoteSubtitles("", self.at, TIMED)
+        self._beside, self._near = RemoteSubtitles("", self.at, TIMED), SubtitlesBeside()
 
     def add(self, path: Path, url: str) -> None:
         """Let `path`, which lies in the scratch area, stand for a URL."""
@@ -149,7 +149,7 @@ class RemoteInputs(Files):
     def beside(self, video: Path) -> Path | None:
         """See `Files.beside`."""
         url = self.url(video)
-        return self._beside.find(url) if url else super().beside(video)
+        return self._beside.find(url) if url else self._near.find(video)
 
     def _of_source(self, url: str, root: str | None) -> Iterator[Named]:
         place = RemotePlace(url)
