@@ -117,6 +117,27 @@ def test_one_video_finds_its_subtitles(bucket: str, cli: Run) -> None:
     assert code == 1 and f"since {bucket}/one/x.json was made" in said
 
 
+def test_an_output_folder_with_a_dot_is_one(bucket: str, cli: Run) -> None:
+    RemotePlace(bucket).below("v1.0/x").write(b"x")
+    code, out, said = cli("align", f"{bucket}/in/a.mp4", "-o", f"{bucket}/v1.0")
+    assert (code, out) == (0, f"{bucket}/v1.0/a.align.h5\n"), said
+
+
+def test_a_record_keeps_what_signs_the_url(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Path("web/a.mp4").write_bytes(b"no video")
+    write_vtt(Path("web/a.vtt"), *TEXTS)
+    with website(tmp_path / "web") as url:
+        signed = url.replace("http://", "http://me:pw@")
+        Path("pairs.csv").write_text(f"video,subtitles\n{signed}/a.mp4?sig=x,{signed}/a.vtt?sig=x\n")
+        code, out, said = cli("align", "--pairs", "pairs.csv", "-o", "out", "--json")
+    record = Path("out/a.align.error.json").read_text()
+    assert code == 1 and f"{url}/a.mp4?..." in said
+    for text in (out, said, record):
+        assert "pw" not in text and "sig" not in text
+
+
 def test_a_table_by_url_with_features_by_url(bucket: str, cli: Run, scratch: Path) -> None:
     write_features(Path("f.h5"), made_features(4, video="c.mp4"))
     place = RemotePlace(bucket)
@@ -181,6 +202,9 @@ def test_a_web_server(cli: Run, clip_file: Path, tmp_path: Path, monkeypatch: py
         (("{}/in/a.mp4", "{}/no.vtt"), 1, "{}/no.vtt does not exist"),
         (("{}/in/a.mp4", "-o", "https://host.example/x.h5"), 2, "nothing can be written"),
         (("{}/in/a.mp4", "-o", "{}/x.txt"), 2, "suffix says its format"),
+        (("{}/in/a.mp4", "-o", "{}/in/a.vtt", "--overwrite"), 2, "{}/in/a.vtt would be written over itself"),
+        (("https://[abc/a.mp4",), 2, "Invalid IPv6"),
+        (("http://127.0.0.1:99999/a.mp4",), 1, "Port out of range"),
         (("{}/in", "words.vtt", "-o", "out"), 2, "words.vtt is not"),
         (("nonsense://a/b.mp4", "words.vtt"), 2, "nonsense"),
         (("{}/in/a.mp4", "--scratch-gib", "1e-7"), 1, "larger than the scratch area"),

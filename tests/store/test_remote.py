@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import http.server
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import remote
-from tests.remote import s3_server
+from tests.remote import s3_server, serving
 from vidalign.errors import MissingExtraError, StoreError, UsageError
-from vidalign.store.remote import RemotePlace, is_url, telling, told_by_url
+from vidalign.store.remote import RemotePlace, is_url, parts_of, telling, told_by_url, without_secrets
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +115,64 @@ def test_web_files(website: str) -> None:
     assert caught.value.errno == errno.ENOENT
 
 
-def test_a_server_that_is_not_there_is_one_line() -> None:
+def test_a_server_that_is_not_there_may_be_later() -> None:
     with pytest.raises(StoreError) as caught:
         RemotePlace("http://127.0.0.1:9/a.mp4").size()
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "does not exist" not in str(caught.value)
+    assert caught.value.errno == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "number"),
+    [(404, "does not exist", errno.ENOENT), (403, "must not be read", errno.EACCES), (503, "503", errno.EIO)],
+)
+def test_what_a_web_server_answers(status: int, said: str, number: int) -> None:
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Refusing) as url, pytest.raises(StoreError, match=said) as caught:
+        RemotePlace(f"{url}/a.mp4").size()
+    assert caught.value.errno == number
+
+
+def test_an_address_that_cannot_be_is_one_line() -> None:
+    with pytest.raises(StoreError, match="Port out of range") as caught:
+        RemotePlace("https://127.0.0.1:99999/a.mp4").exists()
+    assert caught.value.errno is None
+    with pytest.raises(UsageError, match="Invalid IPv6"):
+        parts_of("https://[abc/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("https://me:pw@host/a.mp4: is broken", "https://host/a.mp4: is broken"),
+        ("https://host/a b.mp4?sig=x&e=1: is broken", "https://host/a b.mp4?...: is broken"),
+        ("url='https://host/a?sig=x')", "url='https://host/a?...')"),
+        ("ftp://me:pw@host/a and http://host/b?s, c", "ftp://host/a and http://host/b?..., c"),
+        ("s3://b/what?.mp4: is broken", "s3://b/what?.mp4: is broken"),
+        ("https://host/a.mp4: really?", "https://host/a.mp4: really?"),
+    ],
+)
+def test_secrets_of_urls_are_not_told(text: str, told: str) -> None:
+    assert without_secrets(text) == told
+
+
+def test_folders_are_listed_where_the_store_takes_no_options(
+    bucket: RemotePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.below("in/a.vtt").write(b"x")
+    system = bucket._system
+    ls = system.ls
+    monkeypatch.setattr(system, "ls", lambda path, detail=False: ls(path, detail=detail))
+    assert bucket.below("in").names() == ["a.vtt"]
 
 
 def test_what_is_not_allowed_may_be_later() -> None:

@@ -129,7 +129,7 @@ def test_larger_than_the_area(memory: RemotePlace, tmp_path: Path) -> None:
 def test_an_incomplete_file_is_refused(
     memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claimed: int
 ) -> None:
-    monkeypatch.setattr(RemotePlace, "size", lambda self, limit: claimed)
+    monkeypatch.setattr(RemotePlace, "size", lambda self, *_: claimed)
     with (
         Scratch(tmp_path) as scratch,
         pytest.raises(StoreError, match=rf"bytes came of {claimed}") as caught,
@@ -142,7 +142,7 @@ def test_an_incomplete_file_is_refused(
 def test_size_unknown_and_too_large(
     memory: RemotePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RemotePlace, "size", lambda self, limit: None)
+    monkeypatch.setattr(RemotePlace, "size", lambda self, *_: None)
     with Scratch(tmp_path, limit=5) as scratch:
         local = scratch.folder / "a.mp4"
         with (
@@ -182,9 +182,10 @@ def test_a_silent_server_is_given_up_without_a_timeout(
         assert caught.value.errno == errno.ETIMEDOUT
 
 
-def test_a_hanging_server_does_not_hold_up_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mute", "deaf"])
+def test_a_hanging_server_does_not_hold_up_the_end(tmp_path: Path, name: str) -> None:
     with slow_server(b"x" * 1000) as url, Scratch(tmp_path) as scratch:
-        place, begun = RemotePlace(f"{url}/deaf"), threading.Event()
+        place, begun = RemotePlace(f"{url}/{name}"), threading.Event()
         caught: list[StoreError] = []
 
         def fetch() -> None:

@@ -124,7 +124,7 @@ class Ledger:
 
     def _record(self, entry: Entry, states: tuple[State, ...], error: VidalignError) -> None:
         error.message = entry.files.told(error.message, entry.inputs)
-        source = entry.files.url(entry.inputs[0]) or str(entry.inputs[0])
+        source = entry.files.told(str(entry.inputs[0]), entry.inputs[:1])
         record_failure(failure_path(entry.output), entry.name, source, states, error, self._reader)
 
     def _key(self, entry: Entry) -> str:

@@ -159,7 +159,7 @@ def _searched(video: Path, files: Files) -> tuple[Path, int | None]:
             hint="vidalign align VIDEO SUBTITLES",
         )
     path, track = found
-    taken = files.url(path) or path
+    taken = files.told(str(path), [path])
     log.warning("no subtitles given; taking %s", taken if track is None else f"track:{track} of {taken}")
     return path, track
 

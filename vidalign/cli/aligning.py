@@ -86,6 +86,10 @@ class GivenPairs(NamedTuple):
             folder, outputs = place.folder(above, listed=False)
             output = str(folder / name)
         pair = single_pair(video, self.subtitles, output, self.features, self.texts, place.files)
+        if outputs is not None and pair.output is not None:
+            url = outputs.url_of(pair.output)
+            if any(place.files.url(path) == url for path in pair.inputs):
+                raise UsageError(f"{url} would be written over itself", hint="choose another output")
         return Found((pair,)), outputs
 
 
@@ -254,7 +258,9 @@ def _path_or_url(given: str) -> Path | str:
 
 def _file_of(output: str, video: Path, place: Around) -> tuple[str, str]:
     """The folder and the name of one output by URL; where a folder is given, the name is the video's."""
+    from vidalign.batch.pairs import OUTPUTS
+
     folder, _, name = output.rpartition("/")
-    if not name or (not Path(name).suffix and place.files.is_folder(output)):
+    if not name or (Path(name).suffix.lower() not in OUTPUTS and place.files.is_folder(output)):
         return output.rstrip("/"), Path(video.name).with_suffix(".align.h5").name
     return folder, name

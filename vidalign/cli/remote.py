@@ -149,9 +149,9 @@ class Around:
         try:
             yield
         except VidalignError as error:
-            error.message = self.files.told(error.message)
             for folder in self._folders.values():
                 folder.told(error)
+            error.message = self.files.told(error.message)
             raise
 
 

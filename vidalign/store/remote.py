@@ -6,17 +6,25 @@ import errno
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from vidalign import threads
 from vidalign.errors import MissingExtraError, ReadTimeoutError, StoreError, UsageError
 from vidalign.store.items import VIDEO_SUFFIXES
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/\s@]+@")
+_QUERY = re.compile(r"(https?://[^?\n]*\?)\S*[^\s:;,.)'\"]", re.IGNORECASE)
+
+_GONE = (404, 410)
+_REFUSED = (401, 403)
+"""What web servers answer."""
 
 WEB = ("http", "https")
 """Protocols of single files: there is no listing of a folder, and nothing can be written."""
@@ -25,6 +33,8 @@ CHUNK = 4 * 2**20
 
 SILENT_SECONDS = 120.0
 """A server that has not answered a question, or brought a chunk, after so long is given up."""
+LOOK_SECONDS = 0.1
+"""How often to look whether what is asked for is still wanted."""
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +58,23 @@ def told_by_url(text: str, path: Path, url: str) -> str:
     return text.replace(f"{path}: {url}", url).replace(str(path), url)
 
 
+def without_secrets(text: str) -> str:
+    """The text; its URLs lose user and password, and what a signed one has after the question mark."""
+    return _QUERY.sub(r"\1...", _USER.sub("", text))
+
+
+def parts_of(url: str) -> SplitResult:
+    """As `urlsplit`; raises UsageError for what cannot be a URL."""
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url}: {error}", hint="check the address") from None
+
+
+def _always() -> None:
+    """It is still wanted."""
+
+
 class RemotePlace:
     """A file or a folder by URL. Raises UsageError for a protocol that is unknown, or cannot be used here."""
 
@@ -55,15 +82,15 @@ class RemotePlace:
         self.url = url.rstrip("/")
         self._system, self._path = _file_system(self.url)
 
-    def size(self, limit: float | None = None) -> int | None:
+    def size(self, limit: float | None = None, check: Callable[[], None] = _always) -> int | None:
         """Bytes of the file, None where the server does not say; raises StoreError where it is not there.
 
         Here and below `limit` is the seconds that an answer may take, at most SILENT_SECONDS; raises
-        ReadTimeoutError after it.
+        ReadTimeoutError after it. `check` is called meanwhile, and may raise.
         """
         try:
             with telling(self.url):
-                found = answered(lambda: self._system.info(self._path), limit).get("size")
+                found = answered(lambda: self._system.info(self._path), limit, check).get("size")
         except StoreError as error:
             if error.errno != errno.ETIMEDOUT or limit is None or limit > SILENT_SECONDS:
                 raise
@@ -95,7 +122,8 @@ class RemotePlace:
         if self.url.partition(":")[0].lower() in WEB or not self.exists():
             return []
         with telling(self.url):
-            found = answered(lambda: self._system.ls(self._path, detail=True, refresh=True))
+            self._system.invalidate_cache()
+            found = answered(lambda: self._system.ls(self._path, detail=True))
         return [PurePosixPath(entry["name"]).name for entry in found if entry.get("type") == "file"]
 
     def videos(self) -> list[RemoteFile]:
@@ -177,18 +205,24 @@ def fetching_took(url: str, limit: float) -> ReadTimeoutError:
     return ReadTimeoutError(f"{url}: fetching it took more than {limit:g} s")
 
 
-def answered(work: Callable[[], Answer], limit: float | None = None) -> Answer:
-    """`work()`, in a thread of its own, which is left to itself where it takes too long.
+def answered(
+    work: Callable[[], Answer], limit: float | None = None, check: Callable[[], None] = _always
+) -> Answer:
+    """`work()`, in a thread of its own, which is left to itself where it takes too long, or `check` raises.
 
-    Raises TimeoutError then.
+    Raises TimeoutError in the first case.
     """
     seconds = SILENT_SECONDS if limit is None else min(limit, SILENT_SECONDS)
     came: SimpleQueue[Answer | BaseException] = SimpleQueue()
     threads.start("asks", lambda: came.put(work()), came.put)
-    try:
-        answer = came.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(errno.ETIMEDOUT, f"no answer in {seconds:g} s") from None
+    until = monotonic() + seconds
+    while (left := until - monotonic()) > 0:
+        check()
+        with suppress(Empty):
+            answer = came.get(timeout=min(left, LOOK_SECONDS))
+            break
+    else:
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer in {seconds:g} s")
     if isinstance(answer, BaseException):
         raise answer
     return answer
@@ -199,26 +233,39 @@ def telling(url: str) -> Iterator[None]:
     """Turns what fails on the way to `url` into one StoreError."""
     try:
         yield
-    except FileNotFoundError:
-        raise StoreError(f"{url} does not exist", hint="check the address", errno=errno.ENOENT) from None
-    except PermissionError:
-        raise StoreError(
+    except _failures() as error:
+        raise _told(url, _reason(error)) from None
+
+
+def _reason(error: Exception) -> Exception:
+    """What a file that is not found hides: fsspec says so of all web servers that do not give one."""
+    cause = error.__cause__
+    hidden = isinstance(error, FileNotFoundError) and isinstance(cause, _failures())
+    if not hidden or not isinstance(cause, Exception) or getattr(cause, "status", None) in _GONE:
+        return error
+    return PermissionError() if getattr(cause, "status", None) in _REFUSED else cause
+
+
+def _told(url: str, error: Exception) -> StoreError:
+    if isinstance(error, FileNotFoundError):
+        return StoreError(f"{url} does not exist", hint="check the address", errno=errno.ENOENT)
+    if isinstance(error, PermissionError):
+        return StoreError(
             f"{url} must not be read or written",
             hint="check the credentials of this machine",
             errno=errno.EACCES,
-        ) from None
-    except _failures() as error:
-        told = error.strerror if isinstance(error, TimeoutError) else None
-        reason = " ".join((told or str(error)).split()) or type(error).__name__
-        number = getattr(error, "errno", None) or errno.EIO
-        raise StoreError(
-            f"{url}: {reason}", hint="check the address, the connection and the credentials", errno=number
-        ) from None
+        )
+    told = error.strerror if isinstance(error, TimeoutError) else None
+    reason = " ".join((told or str(error)).split()) or type(error).__name__
+    number = None if isinstance(error, ValueError) else getattr(error, "errno", None) or errno.EIO
+    hint = "check the address, the connection and the credentials"
+    return StoreError(f"{url}: {reason}", hint=hint, errno=number)
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """OSError, and what the libraries below fsspec raise that is none, as far as they are loaded."""
-    found: list[type[Exception]] = [OSError]
+    """OSError, what a wrong address gives, and what the libraries below fsspec raise that is neither, as far
+    as they are loaded."""
+    found: list[type[Exception]] = [OSError, ValueError]
     for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
         if module in sys.modules:
             found.append(getattr(sys.modules[module], name))

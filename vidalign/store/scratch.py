@@ -23,10 +23,6 @@ SCRATCH_BYTES = 20 * 2**30
 """Bytes of fetched files that lie there at one time."""
 
 
-LOOK_SECONDS = 0.1
-"""How often to look whether a file is still coming."""
-
-
 class Scratch:
     """A temporary folder below `above` (default: the system's) that never holds more than `limit` bytes.
 
@@ -79,7 +75,7 @@ class Scratch:
         Waits until there is room. Raises StoreError where it is larger than the limit, comes incomplete, or
         the server is silent; ReadTimeoutError where it takes more than `timeout` seconds, without the wait.
         """
-        size = place.size(timeout)
+        size = place.size(timeout, lambda: self._check_stopped(place))
         with self._room(place, size):
             try:
                 self._fetch(place, local, size, timeout)
@@ -115,7 +111,7 @@ class Scratch:
         place, began = transfer.place, monotonic()
         transfer.start()
         try:
-            while not transfer.ended.wait(LOOK_SECONDS):
+            while not transfer.ended.wait(remote.LOOK_SECONDS):
                 self._check_stopped(place)
                 now = monotonic()
                 if timeout is not None and now - began >= timeout:

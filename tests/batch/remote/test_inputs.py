@@ -85,3 +85,30 @@ def test_results_tell_the_url(scratch: Scratch) -> None:
     assert str(told.error) == "https://host.example/a.mp4: is broken"
     ours = ItemResult("b.mp4", "done", "b.mp4")
     assert inputs.retold(ours) == ours
+
+
+def test_results_and_records_keep_secrets(scratch: Scratch, tmp_path: Path) -> None:
+    inputs = RemoteInputs(scratch)
+    ((path, name),) = inputs.named(["https://me:pw@host.example/a.mp4?sig=x"], [], None)
+    told = inputs.retold(ItemResult(name, "failed", str(path), error=VideoError(f"{path}: is broken")))
+    assert told.source == "https://host.example/a.mp4?..."
+    assert str(told.error) == "https://host.example/a.mp4?...: is broken"
+
+
+def test_folders_of_this_machine_are_listed_once(
+    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.mp4", "a.vtt", "b.mp4", "b.en.vtt", "c.d.mp4", "c.d.vtt", "d.mp4"):
+        (tmp_path / name).touch()
+    listed: list[Path] = []
+    iterdir = Path.iterdir
+
+    def listing(path: Path) -> Iterator[Path]:
+        listed.append(path)
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", listing)
+    inputs = RemoteInputs(scratch)
+    found = [inputs.beside(tmp_path / f"{name}.mp4") for name in ("a", "b", "c", "c.d", "d")]
+    assert [each and each.name for each in found] == ["a.vtt", "b.en.vtt", None, "c.d.vtt", None]
+    assert listed == [tmp_path]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from vidalign.batch.failures import State
 from vidalign.batch.files import Files, Given, Subtitles
@@ -16,9 +16,17 @@ from vidalign.batch.remote.subtitles import RemoteSubtitles
 from vidalign.batch.report import ItemResult
 from vidalign.errors import UsageError
 from vidalign.store.items import VIDEO_SUFFIXES, Item, find_items
-from vidalign.store.remote import WEB, RemotePlace, checked_name, is_url, told_by_url
+from vidalign.store.remote import (
+    WEB,
+    RemotePlace,
+    checked_name,
+    is_url,
+    parts_of,
+    told_by_url,
+    without_secrets,
+)
 from vidalign.store.scratch import Scratch
-from vidalign.text.subtitles.beside import TIMED
+from vidalign.text.subtitles.beside import TIMED, SubtitlesBeside
 
 Named = tuple[Path, str]
 
@@ -32,7 +40,7 @@ class RemoteInputs(Files):
     def __init__(self, scratch: Scratch, timeout: float | None = None) -> None:
         self._scratch, self._timeout = scratch, timeout
         self._urls: dict[Path, str] = {}
-        self._beside = RemoteSubtitles("", self.at, TIMED)
+        self._beside, self._near = RemoteSubtitles("", self.at, TIMED), SubtitlesBeside()
 
     def add(self, path: Path, url: str) -> None:
         """Let `path`, which lies in the scratch area, stand for a URL."""
@@ -71,10 +79,10 @@ class RemoteInputs(Files):
         return RemotePlace(url).state(self._timeout) if url else super().state(path)
 
     def told(self, text: str, paths: Iterable[Path] | None = None) -> str:
-        """See `Files.told`; None: all paths that stand for a URL."""
+        """See `Files.told`; None: all paths that stand for a URL. No password or signature is told."""
         for path in self._urls if paths is None else paths:
             text = told_by_url(text, path, self.url(path)) if self.url(path) else text
-        return text
+        return without_secrets(text)
 
     def retold(self, result: ItemResult, more: Iterable[Path] = ()) -> ItemResult:
         """The same result with URLs in place of the paths of its source and of `more` files."""
@@ -82,7 +90,7 @@ class RemoteInputs(Files):
         if result.error is not None:
             result.error.message = self.told(result.error.message, paths)
         warnings = tuple(self.told(line, paths) for line in result.warnings)
-        return replace(result, source=self.url(paths[0]) or result.source, warnings=warnings)
+        return replace(result, source=self.told(result.source, paths[:1]), warnings=warnings)
 
     def at(self, given: Given, above: Given = "") -> Path:
         """See `Files.at`."""
@@ -97,7 +105,7 @@ class RemoteInputs(Files):
     def single(self, given: Given) -> Path:
         """See `Files.single`."""
         url = _joined(given)
-        if url and urlsplit(url).path.endswith("/"):
+        if url and parts_of(url).path.endswith("/"):
             raise UsageError(_no_folder(url), hint="name the videos in a --pairs CSV")
         return self.at(given)
 
@@ -141,12 +149,12 @@ class RemoteInputs(Files):
     def beside(self, video: Path) -> Path | None:
         """See `Files.beside`."""
         url = self.url(video)
-        return self._beside.find(url) if url else super().beside(video)
+        return self._beside.find(url) if url else self._near.find(video)
 
     def _of_source(self, url: str, root: str | None) -> Iterator[Named]:
         place = RemotePlace(url)
         if not place.is_folder():
-            if urlsplit(url).path.endswith("/"):
+            if parts_of(url).path.endswith("/"):
                 raise UsageError(_no_folder(url), hint="name the videos, or a list of them on stdin")
             yield self._called(url, _below(url, root or _parent(url)))
             return
@@ -197,7 +205,7 @@ def _below(url: str, root: str) -> str:
         raise UsageError(f"{url} lies outside {root}", hint="give --root, a URL that holds all of them")
     path = url.removeprefix(above)
     is_web = url.partition(":")[0].lower() in WEB
-    return checked_name(unquote(urlsplit(path).path) if is_web else path)
+    return checked_name(unquote(parts_of(path).path) if is_web else path)
 
 
 def _file_name(url: str) -> str:
@@ -208,12 +216,12 @@ def _file_name(url: str) -> str:
 def _parent(url: str) -> str:
     """The URL of the folder of a file."""
     if url.partition(":")[0].lower() in WEB:
-        url = _host(url) + urlsplit(url).path
+        url = _host(url) + parts_of(url).path
     return url.rpartition("/")[0]
 
 
 def _host(url: str) -> str:
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 

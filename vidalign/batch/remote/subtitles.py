@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
-from vidalign.store.remote import WEB, RemotePlace, is_url
+from vidalign.store.remote import WEB, RemotePlace, is_url, parts_of
 from vidalign.text.subtitles.beside import Listing
 from vidalign.text.subtitles.formats import SUFFIXES
 
@@ -44,7 +44,7 @@ class RemoteSubtitles:
 
 
 def _guessed(video: str) -> str | None:
-    parts = urlsplit(video)
+    parts = parts_of(video)
     for suffix in GUESSED:
         path = str(PurePosixPath(parts.path).with_suffix(suffix))
         url = urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))

@@ -31,11 +31,15 @@ class Listing:
     def __init__(self, names: Iterable[str], where: str, suffixes: Iterable[str] = tuple(SUFFIXES)) -> None:
         self._where = where
         self._by_stem: dict[str, list[str]] = {}
+        self._tagged: dict[str, list[str]] = {}
         wanted = frozenset(suffixes)
         for name in sorted(names):
             path = PurePosixPath(name)
             if path.suffix.lower() in wanted:
                 self._by_stem.setdefault(path.stem, []).append(name)
+                stem, dot, language = path.stem.rpartition(".")
+                if _LANGUAGE.fullmatch(dot + language):
+                    self._tagged.setdefault(stem, []).append(name)
 
     def find(self, video: str) -> str | None:
         """The name of the file for a video of that name, None where there is none.
@@ -45,13 +49,7 @@ class Listing:
         """
         stem = PurePosixPath(video).stem
         exact = self._by_stem.get(stem, []) + (self._by_stem.get(video, []) if video != stem else [])
-        tagged = [
-            name
-            for own, names in self._by_stem.items()
-            if own.startswith(stem) and _LANGUAGE.fullmatch(own[len(stem) :])
-            for name in names
-        ]
-        found = exact or tagged
+        found = exact or self._tagged.get(stem, [])
         if len(found) > 1:
             raise SubtitleError(
                 f"several subtitle files fit {video}: {' and '.join(sorted(found))}",
@@ -88,10 +86,25 @@ class SubtitleFolder:
         return self._listings[folder]
 
 
+class SubtitlesBeside:
+    """Finds the subtitle files that lie beside videos; each folder is listed once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, SubtitleFolder] = {}
+
+    def find(self, video: str | Path) -> Path | None:
+        """As `find_subtitles`."""
+        video = Path(video)
+        if not video.parent.is_dir():
+            return None
+        if video.parent not in self._folders:
+            self._folders[video.parent] = SubtitleFolder(video.parent, TIMED)
+        return self._folders[video.parent].find(video.name)
+
+
 def find_subtitles(video: str | Path) -> Path | None:
     """The subtitle file that lies beside a video: `VIDEO.vtt`, `VIDEO.srt`, `VIDEO.en.vtt`, ...
 
     Raises SubtitleError where several fit.
     """
-    video = Path(video)
-    return SubtitleFolder(video.parent, TIMED).find(video.name) if video.parent.is_dir() else None
+    return SubtitlesBeside().find(video)
