@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.steps import annotate
 from tests.model_folders import backbone_folder
 from tests.tiny import Run, cli
 from tests.training.conftest import records
@@ -44,22 +45,6 @@ HELD = 6
 Config = Callable[..., Configuration]
 
 
-def annotate(folder: Path) -> list[str]:
-    """CrossTask's files of a drawn world, a task a video; its words."""
-    (folder / "annotations").mkdir()
-    tasks = []
-    truth = json.loads((folder / "truth.json").read_text())
-    for number, (video, rows) in enumerate(truth.items()):
-        seen = sorted(
-            {(start, end): text.replace(",", "") for there, start, end, text in rows if there}.items()
-        )
-        tasks.append(f"{number}\n{video}\nu\n{len(seen)}\n{','.join(text for _, text in seen)}\n")
-        lines = (f"{step},{start},{end}\n" for step, ((start, end), _) in enumerate(seen, 1))
-        (folder / "annotations" / f"{number}_{video}.csv").write_text("".join(lines))
-    (folder / "tasks.txt").write_text("\n".join(tasks))
-    return sorted(set(re.findall(r"\w+", " ".join(tasks).lower())))
-
-
 def start(folder: Path, words: list[str]) -> None:
     """A small VideoCLIP that has learned nothing."""
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
@@ -78,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A world of small videos with annotated steps, and a network to go on from."""
     made = tmp_path_factory.mktemp("steps")
     list(generate(made, 4 * HELD, 1, WorldSettings(seconds=40.0), write=write_features_only))
-    start(made / "start", annotate(made))
+    start(made / "start", sorted(set(re.findall(r"\w+", annotate(made).lower()))))
     (made / "steps.yaml").write_text(CONFIG.format(made))
     return made
 
