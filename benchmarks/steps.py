@@ -44,9 +44,8 @@ def main() -> None:
     command = ("eval", "steps", *files, "--features", str(world / "features"), "--model", "mini")
     for line in vidalign(*command, "--resamples", "0", "--json", "-q").splitlines():
         row = json.loads(line)
-        print(
-            f"{row['decoder']}: {row['recall']['value']:.1%} of {row['steps']} steps of {row['videos']} videos"
-        )
+        recall = row["recall"]["value"]
+        print(f"{row['decoder']}: {recall:.1%} of {row['steps']} steps of {row['videos']} videos")
 
 
 if __name__ == "__main__":
