@@ -177,6 +177,7 @@ def tell(file: str, *ports: str) -> None:
     ranks = ranks_of_torchrun()
     with joined(ranks, CPU):
         sys.stdout.write(json.dumps(seen(ranks, 6)))
+        sys.stdout.flush()
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,8 @@ def ranks_of_torchrun() -> Ranks:
 
 _PATIENCE = timedelta(hours=2)
 """How long the others wait for the first process, which prepares data and validates."""
+_groups: list[int] = []
+"""The sizes of those that this process has been in."""
 _VARIABLES = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 
 
@@ -51,10 +53,20 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=_PATIENCE)
+    _groups.append(ranks.world)
     try:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def has_joined() -> bool:
+    """Whether this process has talked with others.
+
+    DistributedDataParallel keeps the threads of a group running after it has parted; they can abort the
+    process while Python ends.
+    """
+    return bool(_groups)
 
 
 @contextmanager
