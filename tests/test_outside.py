@@ -63,3 +63,13 @@ def test_an_array_is_refused(header: bytes) -> None:
     data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     with pytest.raises(UnreadableError), reading_arrays():
         np.load(BytesIO(data), allow_pickle=False)
+
+
+def test_an_archive_with_a_password_is_refused() -> None:
+    held = BytesIO()
+    np.savez(held, features=np.zeros(3))
+    data = bytearray(held.getvalue())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + flags] |= 1
+    with pytest.raises(UnreadableError, match="encrypted"), reading_arrays():
+        np.load(BytesIO(bytes(data)))["features"]

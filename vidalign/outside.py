@@ -18,18 +18,10 @@ MOST_VALUES = 200_000
 
 _TOO_DEEP = "it is nested too deeply"
 _OF_ARRAYS = (
-    *(
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        OverflowError,
-        MemoryError,
-        SyntaxError,
-        NotImplementedError,
-    ),
-    *(NotImplementedError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError, SyntaxError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
+"""What numpy and zipfile raise; RuntimeError of archives with a password, or of a kind they do not know."""
 _OF_YAML_TAGS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What PyYAML lets through where a scalar is not what its tag says (`!!bool x`, `2026-99-99`)."""
 
