@@ -61,9 +61,8 @@ def align_pairs(
     is a run file and a record of each failure in it, also of the videos `unpaired`, as `extract_items` has,
     which tells of the other arguments.
 
-    Raises UsageError or one of its kind, at the call, where a model is missing or an output came from other
-    inputs or settings (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be
-    written.
+    Raises UsageError or one of its kind, at the call: no model, an output of other inputs or settings
+    (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be written.
     """
     run = _as_recorded(run, folder, steady=settings is not None and settings.deterministic)
     run.check(words=any(pair.texts is None for pair in pairs))
