@@ -322,14 +322,3 @@ def test_shell_completion_knows_the_commands() -> None:
 def test_the_second_ctrl_c_does_not_reach_other_tests() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert cli_main.INTERRUPTED == 130
-
-
-def test_a_process_that_trained_with_others_leaves_at_once() -> None:
-    program = (
-        "import atexit, sys; from vidalign.cli.main import run; from vidalign.training import distributed; "
-        "atexit.register(print, 'ended by Python'); distributed._groups.append(2); "
-        "sys.argv = ['vidalign', 'nonsense']; run()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "no such command 'nonsense'" in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tests.training.test_distributed import ROOT, free_port
+from tests.training.pair import free_port, run_pair
 from tests.training.test_resume import numbers, weights
 from tests.training.toy import CONFIG, register
 from vidalign.errors import ConfigError, DataError
@@ -173,11 +172,18 @@ def tell(file: str, *ports: str) -> None:
         os.environ["MASTER_PORT"] = port
         with contextlib.suppress(StoppedError):
             train(config, folder / name, watch=partial(stop, first=left))
+        assert not threads_of_the_group()
     os.environ["MASTER_PORT"] = ports[-1]
     ranks = ranks_of_torchrun()
     with joined(ranks, CPU):
+        assert threads_of_the_group()
         sys.stdout.write(json.dumps(seen(ranks, 6)))
-        sys.stdout.flush()
+
+
+def threads_of_the_group() -> list[str]:
+    """Those that talk with the other process."""
+    names = [file.read_text() for file in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name or "tcpstore" in name]
 
 
 @pytest.fixture(scope="module")
@@ -187,17 +193,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
     file.write_text(CONFIG)
     ports = [str(free_port()) for _ in range(4)]
     program = f"from tests.training import test_alike; test_alike.tell({str(file)!r}, *{ports})"
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-    begun = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env={**os.environ, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]
-    return file.parent, [json.loads(process.communicate(timeout=300)[0]) for process in begun]
+    ends = run_pair([sys.executable, "-c", program])
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    return file.parent, [json.loads(out) for _, out, _ in ends]
 
 
 def check(batches: Sequence[Sequence[Sequence[int]]], epochs: int) -> None:

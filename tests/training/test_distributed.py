@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 import torch
 
 from tests.training.conftest import records
+from tests.training.pair import run_pair
 from tests.training.toy import PROGRAM
 from vidalign.errors import UsageError
 from vidalign.training.checkpoint import read_state, write_state
@@ -20,39 +18,15 @@ from vidalign.training.distributed import Ranks, ranks_of_torchrun
 from vidalign.training.train import train
 from vidalign.weights.tensors import load_tensors
 
-ROOT = Path(__file__).parent.parent.parent
 CHANGES = [
     "training.batch=3", "training.steps=12", "training.accumulate=2", "training.clip_grad=1", "dropout=0",
     "training.log_every=4", "training.checkpoint_every=4", "optimizer.betas=[0.9, 0.95]",
 ]  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 def two_processes(*args: str | Path) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of both."""
-    port = str(free_port())
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    begun = [
-        subprocess.Popen(
-            [*PROGRAM, *map(str, args)],
-            cwd=ROOT,
-            env={**os.environ, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]
-    told = [process.communicate(timeout=300) for process in begun]
-    return [
-        (process.returncode, out.decode(), err.decode())
-        for process, (out, err) in zip(begun, told, strict=True)
-    ]
+    return run_pair([*PROGRAM, *args])
 
 
 def settings(changes: list[str]) -> list[str]:

@@ -141,18 +141,8 @@ def run() -> NoReturn:
     sys.excepthook = _unexpected
     try:
         code = main(sys.argv[1:])
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
         silence()
-    _end(code)
-
-
-def _end(code: int) -> NoReturn:
-    """Leave; at once where other processes trained along, as what is left of their group may abort Python."""
-    distributed = sys.modules.get("vidalign.training.distributed")
-    if distributed is not None and distributed.has_joined():
-        os._exit(code)
     sys.exit(code)
 
 

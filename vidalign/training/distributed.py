@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
+
+# Its defaults keep the group that is there when it is first imported, which DistributedDataParallel does.
+import torch.distributed.nn.functional
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -40,33 +43,28 @@ def ranks_of_torchrun() -> Ranks:
 
 _PATIENCE = timedelta(hours=2)
 """How long the others wait for the first process, which prepares data and validates."""
-_groups: list[int] = []
-"""The sizes of those that this process has been in."""
+_wrappers: list[DistributedDataParallel] = []
 _VARIABLES = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 
 
 @contextmanager
 def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
-    """Inside, the processes can talk: over NCCL on GPUs, over gloo otherwise."""
+    """Inside, the processes can talk: over NCCL on GPUs, over gloo otherwise.
+
+    What `wrapped` made there must not be used after. Where it outlived the group, the last reference to the
+    group would be dropped by code that holds Python's lock, while the group's threads may wait for it.
+    """
     if ranks.world == 1:
         yield
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=_PATIENCE)
-    _groups.append(ranks.world)
     try:
         yield
     finally:
+        while _wrappers:
+            vars(_wrappers.pop()).clear()
         distributed.destroy_process_group()
-
-
-def has_joined() -> bool:
-    """Whether this process has talked with others.
-
-    DistributedDataParallel keeps the threads of a group running after it has parted; they can abort the
-    process while Python ends.
-    """
-    return bool(_groups)
 
 
 @contextmanager
@@ -89,7 +87,9 @@ def wrapped(objective: nn.Module, ranks: Ranks, device: torch.device) -> nn.Modu
     if ranks.world == 1:
         return objective
     devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(objective, device_ids=devices)
+    wrapper = DistributedDataParallel(objective, device_ids=devices)
+    _wrappers.append(wrapper)
+    return wrapper
 
 
 def mean_over_ranks(values: Tensor, ranks: Ranks) -> Tensor:
