@@ -22,7 +22,7 @@ from vidalign.weights.unpickle import load_checkpoint
 STATE, BEST, MODEL, CONFIG = "state.pt", "best.pt", "model", "config.yaml"
 CARD = "card.yaml"
 """The file of a model folder that is written last."""
-FORMAT = 1
+FORMAT = 2
 FREE = {("training", name) for name in ("workers", "threads", "log_every", "checkpoint_every")}
 """Keys that may change between two sittings: they do not reach the weights."""
 
@@ -31,7 +31,8 @@ FREE = {("training", name) for name in ("workers", "threads", "log_every", "chec
 class Progress:
     """How far a run is. `best` is the best value of the metric, `stale` the validations since.
 
-    `pending` are the losses of steps that no record of the journal covers yet, `seconds` the time trained.
+    `pending` are, for each process, the losses of steps that no record of the journal covers yet, `seconds`
+    the time trained.
     `order` is the order of the items in `epoch`, where it does not follow from the seed alone.
     """
 
@@ -41,7 +42,7 @@ class Progress:
     stale: int = 0
     finished: bool = False
     seconds: float = 0.0
-    pending: list[dict[str, float]] = field(default_factory=list)
+    pending: list[list[dict[str, float]]] = field(default_factory=list)
     epoch: int = -1
     order: list[int] = field(default_factory=list)
 

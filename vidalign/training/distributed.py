@@ -100,6 +100,15 @@ def mean_over_ranks(values: Tensor, ranks: Ranks) -> Tensor:
     return values
 
 
+def of_all_ranks(values: Tensor, ranks: Ranks) -> Tensor:
+    """The tensors (...) of all processes, of one shape, as (processes, ...)."""
+    if ranks.world == 1:
+        return values[None]
+    found = [torch.empty_like(values) for _ in range(ranks.world)]
+    distributed.all_gather(found, values)
+    return torch.stack(found)
+
+
 def any_rank(flag: int, ranks: Ranks, device: torch.device) -> int:
     """The largest of the processes' numbers."""
     if ranks.world == 1:

@@ -59,7 +59,8 @@ class Loop:
         if state:
             self.optimizer.load_state_dict(state.optimizer)
             self.scaler.load_state_dict(state.scaler)
-        self.losses = LossMeter(self.progress.pending)
+        pending = self.progress.pending
+        self.losses = LossMeter(pending[place.ranks.rank] if pending else ())
         self._note = ""
         self._epoch = 1.0
 
@@ -215,10 +216,11 @@ class Loop:
     def _save(self, clock: _Clock) -> None:
         if not self._healthy():
             raise self._broken(math.nan)
+        pending = self.losses.state(self.place.ranks, self.place.device)
         if not self.place.ranks.first:
             return
         self.progress.seconds += clock.lap()
-        self.progress.pending = self.losses.state()
+        self.progress.pending = pending
         state = State(
             self.progress, self.objective.state_dict(), self.optimizer.state_dict(), self.scaler.state_dict()
         )

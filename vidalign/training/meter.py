@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
-from vidalign.training.distributed import Ranks, mean_over_ranks
+from vidalign.training.distributed import Ranks, mean_over_ranks, of_all_ranks
 
 
 class LossMeter:
     """Named scalars of consecutive steps; every step has the same names, "loss" among them."""
 
-    def __init__(self, pending: list[dict[str, float]]) -> None:
+    def __init__(self, pending: Sequence[Mapping[str, float]] = ()) -> None:
         self._steps: list[dict[str, Tensor]] = [
             {name: torch.tensor(value) for name, value in step.items()} for step in pending
         ]
@@ -32,12 +34,13 @@ class LossMeter:
         means = torch.where(counted, table, 0).sum(0) / counted.sum(0)
         return dict(zip(names, mean_over_ranks(means, ranks).tolist(), strict=True))
 
-    def state(self) -> list[dict[str, float]]:
-        """What a checkpoint keeps of the steps not yet recorded."""
+    def state(self, ranks: Ranks, device: torch.device) -> list[list[dict[str, float]]]:
+        """What a checkpoint keeps of the steps not yet recorded, of each process."""
         if not self._steps:
             return []
-        names, table = self._table(torch.device("cpu"))
-        return [dict(zip(names, row, strict=True)) for row in table.tolist()]
+        names, table = self._table(device)
+        tables = of_all_ranks(table, ranks).tolist()
+        return [[dict(zip(names, row, strict=True)) for row in rows] for rows in tables]
 
     def __bool__(self) -> bool:
         return bool(self._steps)
