@@ -153,8 +153,10 @@ class Recipe:
 
     def differences(self, other: Recipe) -> list[str]:
         """Lines 'key: here / there' for every field but the name that differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return [f"{k}: {mine[k]} / {theirs[k]}" for k in mine if k != "name" and mine[k] != theirs[k]]
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return [
+            f"{name}: {mine} / {theirs}" for name, mine, theirs in pairs if name != "name" and mine != theirs
+        ]
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -51,9 +51,10 @@ def open_schema(path: Path, schema: str, *, pointing: bool = False) -> Iterator[
     """
     check_is_hdf5(path)
     with plain.opened(path) as file:
-        found = read_attributes(file, path)
-        check_schema(found.get("schema"), schema, path)
-        if found.get("complete") is not True:
+        with _attributes_of(path):
+            found, complete = (_plain(file.attrs.get(name)) for name in ("schema", "complete"))
+        check_schema(found, schema, path)
+        if complete is not True:
             raise StoreError(f"{path} was not written to its end", hint="make it again with --overwrite")
         with plain.explained(path, "does not hold what its schema promises"):
             if not pointing:
@@ -123,8 +124,14 @@ def write_attribute(file: h5py.Group, name: str, value: Any) -> None:
 
 def read_attributes(file: h5py.Group, path: Path) -> dict[str, Any]:
     """All root attributes as plain Python values."""
-    try:
+    with _attributes_of(path):
         return {str(name): _plain(value) for name, value in file.attrs.items()}
+
+
+@contextmanager
+def _attributes_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except plain.FAULTS as error:
         raise StoreError(
             f"{path}: its attributes cannot be read ({plain.first_line(error)})", errno=plain.errno_of(error)
