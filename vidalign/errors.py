@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
 def debugging() -> bool:
     """Whether VIDALIGN_DEBUG asks for tracebacks in place of one line."""
     return os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0")
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
+    """A hint for a name that is not known: the nearest that is, else `otherwise`, else all of them."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    if near := get_close_matches(str(name), names, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(names)}" if otherwise is None else otherwise
 
 
 class VidalignError(Exception):

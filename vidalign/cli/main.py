@@ -15,7 +15,7 @@ import click
 from vidalign._version import __version__
 from vidalign.cli.lines import BROKEN_PIPE, color_choice, error_line, silence
 from vidalign.cli.options import CONFIG_FILES
-from vidalign.errors import VidalignError, debugging
+from vidalign.errors import VidalignError, debugging, did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("vidalign.cli.extract:extract", "Turn videos into clip features."),
@@ -72,11 +72,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name raises a usage error that suggests the nearest one."""
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"no such command {args[0]!r}{meant}", ctx)
+            meant = did_you_mean(args[0], COMMANDS, "")
+            raise click.UsageError("; ".join(filter(None, (f"no such command {args[0]!r}", meant))), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
