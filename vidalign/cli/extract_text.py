@@ -76,6 +76,7 @@ def extract_text(
     Give them to `vidalign align --text-features FILE` with the same --segment and --rolling. Prints the path
     of the file.
     """
+    from vidalign.batch.outputs import check_writable
     from vidalign.batch.texts import Texts
     from vidalign.cli.items import tell
     from vidalign.errors import UsageError
@@ -86,6 +87,7 @@ def extract_text(
         raise UsageError(f"{output}: sentence features are kept in .h5 files", hint="end its name in .h5")
     if output.exists() and output.resolve() in {p.resolve() for p in (subtitles, vectors) if p is not None}:
         raise UsageError(f"{output} would be written over itself", hint="choose another output")
+    check_writable([output])
     transcript = make_transcript(read_subtitles(subtitles, encoding=encoding, rolling=rolling), segment)
     for warning in transcript.warnings:
         talk.warn(warning)

@@ -124,6 +124,8 @@ def main(args: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
+    except OSError as error:
+        return _tell_refusal(error)
 
 
 def run() -> NoReturn:
@@ -169,12 +171,25 @@ def _tell(message: str, hint: str, code: int) -> int:
     return code
 
 
+def _tell_refusal(error: OSError) -> int:
+    """Tell of a file or folder that the system refuses; what else it says is raised again."""
+    from vidalign.store.atomic import way_out
+
+    hint = way_out(error)
+    if error.filename is None or not hint:
+        raise error
+    _traceback_if_wanted(error)
+    if isinstance(error, PermissionError):
+        hint = f"look who may read and write it, or {hint}"
+    return _tell(f"{os.fsdecode(error.filename)}: {error.strerror}", hint, VidalignError.exit_code)
+
+
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):
         click.echo(line, err=True, color=color_choice())
 
 
-def _traceback_if_wanted(error: VidalignError) -> None:
+def _traceback_if_wanted(error: VidalignError | OSError) -> None:
     if debugging():
         sys.__excepthook__(type(error), error, error.__traceback__)
 
