@@ -190,24 +190,32 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
     if match is None:
         return False
     if match["machine"] == _machine():
-        return not _is_alive(int(match["process"]))
+        return is_dead(match["machine"], int(match["process"]))
     with contextlib.suppress(OSError):
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS
     return False
 
 
-def _is_alive(process: int) -> bool:
+def is_dead(machine: str, process: int) -> bool:
+    """Whether a process, as `own_name` gives it, is one of this machine that is no more."""
+    if machine != _machine():
+        return False
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):  # a number that no process has
-        return False
+        return True
     except OSError:
-        return True  # another user's
-    return True
+        return False  # another user's
+    return False
+
+
+def own_name() -> str:
+    """MACHINE-PROCESS, 8 hexadecimal digits and a number, as names of temporary files give this process."""
+    return f"{_machine()}-{os.getpid()}"
 
 
 def _temporary_name(name: str) -> str:
-    ending = f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    ending = f".tmp-{own_name()}-{secrets.token_hex(4)}"
     room = _LONGEST_NAME - len(ending) - 1
     return "." + os.fsencode(name)[:room].decode("utf-8", "ignore") + ending
 
