@@ -95,7 +95,7 @@ def get_card(name: str) -> ModelCard:
     stem, _, checkpoint = name.partition("@")
     if stem in card_files():
         theirs = [card.name for card in _cards_of(stem)]
-        known = [each.partition("@")[2] for each in theirs]
+        known = filter(None, (each.partition("@")[2] for each in theirs))
         hint = did_you_mean(checkpoint, known, f"it has: {', '.join(theirs)}")
         raise ModelError(f"model {stem!r} has no checkpoint {checkpoint!r}", hint=hint)
     hint = did_you_mean(
