@@ -146,7 +146,8 @@ def prefixed(checkpoint: Path, prefix: str):
 def test_fetch_demands_what_is_known_of_the_hash(checks: Checks, s3d_checkpoint: Path) -> None:
     right = hash_file(s3d_checkpoint)[:8]
     wrong = prefixed(s3d_checkpoint, "00000000")
-    with pytest.raises(ModelError, match=r"gave another file: sha256 [0-9a-f]{12}\.\.\. instead of 00000000\.\.\."):
+    told = r"gave another file: sha256 [0-9a-f]{12}\.\.\. instead of 00000000\.\.\."
+    with pytest.raises(ModelError, match=told):
         list(fetch_model(wrong, checks))
     assert missing_roles(wrong) == ("backbone",)
     (came,) = fetch_model(prefixed(s3d_checkpoint, right), checks)
