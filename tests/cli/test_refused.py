@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -31,6 +33,11 @@ COMMANDS = {
     "extract": "extract x.mp4 -o {}",
 }
 BY_COMMAND = pytest.mark.parametrize("line", COMMANDS.values(), ids=COMMANDS)
+
+
+class Disk(NamedTuple):
+    total: int
+    free: int
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +79,18 @@ def test_a_disk_that_is_full(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (code, out) == (1, "")
     assert err.endswith(": No space left on device; make room there, or choose another folder\n")
     assert not [path for path in Path("new").rglob("*") if path.is_file()]
+
+
+def test_a_merged_file_that_the_disk_has_no_room_for(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not begun: where a disk fills up under HDF5 it can crash the process."""
+    size = Path("features/a.h5").stat().st_size
+    for disk, expected in ((Disk(size, size - 1), 1), (Disk(size, size), 0), (Disk(0, 0), 0)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, disk=disk: disk)
+        code, _, err = cli("merge", "features", "-o", "all.h5")
+        assert code == expected
+        assert code == 0 or "all.h5: No space left on device; make room there" in err
+        assert Path("all.h5").exists() == (code == 0)
+        Path("all.h5").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
