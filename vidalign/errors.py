@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from typing import Any, ClassVar
+
+_USER = re.compile(r"(?<=://)[^/\s@]+@")
+_QUERY = re.compile(r"(https?://[^?\n]*\?)\S*[^\s:;,.)'\"]", re.IGNORECASE)
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
 
 
 def debugging() -> bool:
     """Whether VIDALIGN_DEBUG asks for tracebacks in place of one line."""
     return os.environ.get("VIDALIGN_DEBUG", "") not in ("", "0")
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
+    """A hint for a name that is not known: the nearest that is, else `otherwise`, else all of them."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    if near := get_close_matches(str(name), names, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(names)}" if otherwise is None else otherwise
+
+
+def without_secrets(text: str) -> str:
+    """The text; its URLs lose user and password, and what a signed one has after the question mark."""
+    return _QUERY.sub(r"\1...", _USER.sub("", text))
+
+
+def brief(text: str, most: int = 200) -> str:
+    """What others say of a failure, on one line and without secrets: `most` characters, hashes by 12 digits.
+
+    With VIDALIGN_DEBUG=1 as long as it is.
+    """
+    text = without_secrets(" ".join(text.split()))
+    if debugging():
+        return text
+    text = _HASH.sub(r"\1...", text)
+    return text if len(text) <= most else f"{text[: most - 3].rstrip()}..."
 
 
 class VidalignError(Exception):

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, Literal, get_args
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.outside import load_json
 
 Native = Literal["native"]
@@ -128,7 +128,8 @@ class Recipe:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ConfigError(
-                f"{where}: unknown key {unknown[0]!r}", hint=f"known keys: {', '.join(sorted(known))}"
+                f"{where}: unknown key {unknown[0]!r}",
+                hint=did_you_mean(unknown[0], sorted(known), f"known keys: {', '.join(sorted(known))}"),
             )
         typed = _with_unused({key: _typed(key, value, where) for key, value in values.items()})
         required = ("name", "fps", "frames", "stride", "size", "crop_size", "layer")

@@ -39,4 +39,4 @@ def test_overlapping_clips_share_what_they_overlap() -> None:
 
 def test_an_unknown_decoder_names_the_known() -> None:
     with pytest.raises(ModelError, match="known decoders: peak"):
-        get_decoder("dtw2")
+        get_decoder("nonesuch")

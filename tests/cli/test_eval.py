@@ -130,6 +130,25 @@ def test_a_model_folder_beside_a_card(cli: Run, world: Path) -> None:
     assert code == 1 and "the features come from backbone own-s3d" in err
 
 
+def test_models_of_one_backbone_have_one_baseline(cli: Run, world: Path) -> None:
+    """Another only where its weights are others, which the row then says."""
+    for name, seed in (("first", 0), ("second", 0), ("other", 1)):
+        backbone = backbone_folder(world / f"s3d-{seed}", seed=seed)
+        aligner_folder(world / name, FeatureSource(backbone, get_recipe("mini-8fps"), copied=True))
+    for name in ("one", "two"):
+        features = made_features(60, 50, backbone="own-s3d", recipe=get_recipe("mini-8fps"))
+        write_features(world / "own" / f"{name}.h5", features)
+    models = [str(world / name) for name in ("first", "second", "other")]
+    code, out, err = cli(
+        *("eval", "align", world / "truth.json", "--features", world / "own", "--baseline", "similarity"),
+        *(part for model in models for part in ("--model", model)),
+        *("--json", "--resamples", "0"),
+    )
+    assert code == 0, err
+    methods = [json.loads(line)["method"] for line in out.splitlines()]
+    assert methods == ["similarity of own-s3d", f"similarity of own-s3d, by {models[2]}", *models]
+
+
 def test_missing_and_bad_videos_are_named(cli: Run, world: Path) -> None:
     (world / "features" / "two.h5").unlink()
     base = ("eval", "align", world / "truth.json", "--model", "mini", "--features", world / "features")

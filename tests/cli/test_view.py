@@ -189,7 +189,11 @@ def test_the_browser_is_opened(cli: Run, monkeypatch: pytest.MonkeyPatch, here: 
         (["x.align.h5", "--truth", "other.json"], 1, "other.json has no truth for howto; it has a, b"),
         (["x.align.h5", "--truth", "one.json"], 1, "one.json has 1 rows for the 30 sentences of x"),
         (["bad.align.h5"], 1, "the times of the clips are not finite and ascending"),
-        (["x.align.h5", "-o", "howto.mp4/x.html"], 1, "cannot write howto.mp4/x.html"),
+        (
+            ["x.align.h5", "-o", "howto.mp4/x.html"],
+            2,
+            "cannot write into howto.mp4: howto.mp4 is not a folder",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(arguments: list[str], code: int, message: str, cli: Run) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from tests import remote
 from tests.remote import s3_server, serving
-from vidalign.errors import MissingExtraError, StoreError, UsageError
-from vidalign.store.remote import RemotePlace, is_url, parts_of, telling, told_by_url, without_secrets
+from vidalign.errors import MissingExtraError, StoreError, UsageError, brief, without_secrets
+from vidalign.store.remote import RemotePlace, is_url, parts_of, telling, told_by_url
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,7 @@ def test_what_a_web_server_answers(status: int, said: str, number: int) -> None:
     with serving(Refusing) as url, pytest.raises(StoreError, match=said) as caught:
         RemotePlace(f"{url}/a.mp4").size()
     assert caught.value.errno == number
+    assert len(caught.value.message) < 120
 
 
 def test_an_address_that_cannot_be_is_one_line() -> None:
@@ -163,6 +164,20 @@ def test_an_address_that_cannot_be_is_one_line() -> None:
 )
 def test_secrets_of_urls_are_not_told(text: str, told: str) -> None:
     assert without_secrets(text) == told
+
+
+def test_what_others_say_at_length_is_told_in_brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://host/a.mp4?sig=secret"
+    said = f"{url} cannot be had:\n " + "because of this and that, " * 30 + "0123456789abcdef" * 4
+    with pytest.raises(StoreError) as caught, telling(url):
+        raise OSError(said)
+    told = without_secrets(caught.value.message)
+    assert told.startswith("https://host/a.mp4?...: it cannot be had: because of this") and len(told) < 200
+    assert caught.value.hint
+    assert brief("sha256 " + "0123456789abcdef" * 4) == "sha256 0123456789ab..."
+    monkeypatch.setenv("VIDALIGN_DEBUG", "1")
+    whole = brief(said)
+    assert "secret" not in whole and whole.endswith("this and that, " + "0123456789abcdef" * 4)
 
 
 def test_folders_are_listed_where_the_store_takes_no_options(

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ import pytest
 from tests.slow_servers import slow_server
 from vidalign.errors import ReadTimeoutError, StoreError, UsageError
 from vidalign.store import remote
+from vidalign.store.atomic import own_name
 from vidalign.store.remote import RemotePlace
 from vidalign.store.scratch import Scratch
 
@@ -31,6 +36,54 @@ def test_a_file_is_there_and_gone(memory: RemotePlace, tmp_path: Path) -> None:
             assert local.read_bytes() == b"1234567890"
         assert not local.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from vidalign.store.scratch import Scratch
+scratch = Scratch(Path(sys.argv[1]))
+(scratch.folder / "fetched").touch()
+print(scratch.folder, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_folders_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROCESS, str(tmp_path)]
+    with contextlib.ExitStack() as stack:
+        places, processes = [], []
+        for _ in range(2):
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            places.append(Path(process.stdout.readline().strip()))
+        (tmp_path / "vidalign-of-the-user").mkdir()
+        own = stack.enter_context(Scratch(tmp_path)).folder
+        assert own.stat().st_mode & 0o777 == 0o700
+        assert all((place / "fetched").exists() for place in places)
+        processes[0].kill()
+        processes[0].wait()
+        another = stack.enter_context(Scratch(tmp_path)).folder
+        found = {path.name for path in tmp_path.iterdir()}
+        assert found == {"vidalign-of-the-user", places[1].name, own.name, another.name}
+
+
+def test_a_folder_that_somebody_holds_stays_whatever_its_name_says(tmp_path: Path) -> None:
+    """As on another machine that is called like this one."""
+    machine = own_name().partition("-")[0]
+    held = tmp_path / f"vidalign-{machine}-9999999999-held"
+    elsewhere = tmp_path / "vidalign-00000000-9999999999-elsewhere"
+    for folder in (held, elsewhere):
+        folder.mkdir()
+    handle = os.open(held, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with Scratch(tmp_path) as scratch:
+        assert {scratch.folder, held, elsewhere} == set(tmp_path.iterdir())
+    os.close(handle)
+    with Scratch(tmp_path) as scratch:
+        assert {scratch.folder, elsewhere} == set(tmp_path.iterdir())
 
 
 def test_gone_after_an_error(memory: RemotePlace, tmp_path: Path) -> None:

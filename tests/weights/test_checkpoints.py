@@ -113,9 +113,7 @@ def test_a_card_s_name_is_its_first_checkpoint() -> None:
     assert siblings(get_card("mini")) == ()
 
 
-@pytest.mark.parametrize(
-    "name", ["tsp-r3d-18@", "tsp-r3d-18@gone", "mini@other", "tsp-r3d-18@tac_on_kinetics@x"]
-)
+@pytest.mark.parametrize("name", ["tsp-r3d-18@", "tsp-r3d-18@gone", "mini@other", "mini@"])
 def test_an_unknown_checkpoint_names_those_there_are(name: str) -> None:
     stem = name.partition("@")[0]
     with pytest.raises(ModelError, match=f"model '{stem}' has no checkpoint .*it has: {stem}"):
@@ -148,7 +146,8 @@ def prefixed(checkpoint: Path, prefix: str):
 def test_fetch_demands_what_is_known_of_the_hash(checks: Checks, s3d_checkpoint: Path) -> None:
     right = hash_file(s3d_checkpoint)[:8]
     wrong = prefixed(s3d_checkpoint, "00000000")
-    with pytest.raises(ModelError, match=r"gave another file: sha256 [0-9a-f]{64} instead of 00000000\.\.\."):
+    told = r"gave another file: sha256 [0-9a-f]{12}\.\.\. instead of 00000000\.\.\."
+    with pytest.raises(ModelError, match=told):
         list(fetch_model(wrong, checks))
     assert missing_roles(wrong) == ("backbone",)
     (came,) = fetch_model(prefixed(s3d_checkpoint, right), checks)

@@ -134,7 +134,9 @@ def test_names_that_cannot_be_imported(reference: str) -> None:
 
 
 def test_an_unknown_family() -> None:
-    with pytest.raises(ModelError, match=r"no backbones of the family 'resnet'.*known: s3d"):
+    with pytest.raises(ModelError, match=r"no backbones of the family 'zzz'.*known: s3d"):
+        get_family("zzz")
+    with pytest.raises(ModelError, match=r"no backbones of the family 'resnet'.*did you mean 'video-resnet'"):
         get_family("resnet")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vidalign.errors import ModelError, UsageError
+from vidalign.errors import ModelError, UsageError, did_you_mean
 from vidalign.weights.cards import AlignerSpec, ModelCard, backbone_of
 
 SCORERS = ("tan", "tempclr", "nsva", "similarity", "cosine")
@@ -30,12 +30,13 @@ def aligner_spec(card: ModelCard, scorer: str | None = None) -> AlignerSpec:
     if card.aligner.scorer not in _OWN:
         raise ModelError(
             f"model {card.name!r} has the scorer {card.aligner.scorer!r}, which is unknown",
-            hint=f"known scorers: {', '.join(_OWN)}",
+            hint=did_you_mean(card.aligner.scorer, _OWN, f"known scorers: {', '.join(_OWN)}"),
         )
     if scorer is None or scorer in (card.aligner.scorer, _own_score(card.aligner)):
         return card.aligner
     if scorer not in SCORERS:
-        raise ModelError(f"unknown scorer {scorer!r}", hint=f"known scorers: {', '.join(SCORERS)}")
+        hint = did_you_mean(scorer, SCORERS, f"known scorers: {', '.join(SCORERS)}")
+        raise ModelError(f"unknown scorer {scorer!r}", hint=hint)
     if scorer not in _PLAIN:
         raise ModelError(
             f"model {card.name!r} has no scorer {scorer!r}", hint=f"it has {card.aligner.scorer}"

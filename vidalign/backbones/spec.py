@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vidalign.errors import ConfigError, MissingExtraError, ModelError
+from vidalign.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from vidalign.types import Recipe
 from vidalign.weights.cards import BACKBONE_FOLDER, BackboneSpec, ModelCard
 from vidalign.weights.plugins import families, get_family, missing_extra
@@ -22,7 +22,7 @@ def backbone_spec(card: ModelCard) -> BackboneSpec:
     if card.backbone.family not in known:
         raise ModelError(
             f"model {card.name!r} is of the family {card.backbone.family!r}, which is unknown",
-            hint=f"known families: {', '.join(known)}",
+            hint=did_you_mean(card.backbone.family, known, f"known families: {', '.join(known)}"),
         )
     return card.backbone
 

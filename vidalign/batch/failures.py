@@ -32,8 +32,6 @@ WAITING_HELPS = frozenset(
     if hasattr(errno, name)
 )
 """What a disk or a network says that may be well in a moment."""
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""What a disk says on which nothing more can be written."""
 
 State = tuple[int, int] | None
 """Size in bytes and time of the last change in nanoseconds of an input, None where there is none."""

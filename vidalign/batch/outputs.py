@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vidalign.errors import OutputMismatchError, StaleError, StoreError, UsageError
+from vidalign.store.atomic import ELSEWHERE, way_out
 
 WAY_OUT = "choose another output, or replace it with --overwrite"
 """What to do about an output that is in the way."""
@@ -24,13 +25,12 @@ def check_writable(outputs: Iterable[Path]) -> None:
         try:
             above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         except OSError as error:
-            raise UsageError(f"cannot write into {folder}: {error.strerror}") from None
+            hint = way_out(error) or ELSEWHERE
+            raise UsageError(f"cannot write into {folder}: {error.strerror}", hint=hint) from None
         if not above.is_dir():
-            raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint="choose another")
+            raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint=ELSEWHERE)
         if not os.access(above, os.W_OK | os.X_OK):
-            raise StoreError(
-                f"cannot write into {folder}: no permission to write {above}", hint="choose another folder"
-            )
+            raise StoreError(f"cannot write into {folder}: no permission to write {above}", hint=ELSEWHERE)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from vidalign.batch.failures import NO_ROOM, WAITING_HELPS
+from vidalign.batch.failures import WAITING_HELPS
 from vidalign.errors import StoreError, VidalignError
+from vidalign.store.atomic import NO_ROOM
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
-from vidalign.cli.options import Command, chosen_decoder, decoder_settings_option
+from vidalign.cli.options import (
+    Command,
+    chosen_decoder,
+    decoder_settings_option,
+    encoding_option,
+    rolling_option,
+    weights_option,
+)
 from vidalign.cli.remote import PathOrUrl
 
 if TYPE_CHECKING:
@@ -160,11 +167,7 @@ def _model_options(command: Command) -> Command:
             metavar="CARD|PATH",
             help="The aligning model (see `vidalign models list`), or a model folder.",
         ),
-        click.option(
-            "--weights",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="A checkpoint file to use instead of the model's own.",
-        ),
+        weights_option,
         click.option(
             "--scorer",
             metavar="NAME",
@@ -200,14 +203,8 @@ def _subtitle_options(command: Command) -> Command:
             show_default=True,
             help="Align each cue, or join and split cues at sentence ends.",
         ),
-        click.option(
-            "--rolling",
-            type=click.Choice(["auto", "keep", "collapse"]),
-            default="auto",
-            show_default=True,
-            help="What to do with captions that repeat the line before.",
-        ),
-        click.option("--encoding", help="Encoding of the subtitle file; by default it is detected."),
+        rolling_option,
+        encoding_option,
     )
     return _with(options, command)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.outside import UnreadableError, load_yaml
 
 PROJECT_FILE = "vidalign.yaml"
@@ -114,12 +114,7 @@ def _mapping(value: object, where: str) -> dict[str, Any]:
 
 
 def _unknown(key: object, known: Any, where: str, kind: str) -> ConfigError:
-    from difflib import get_close_matches
-
-    names = sorted(known)
-    near = get_close_matches(str(key), names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    return ConfigError(f"{where}: unknown {kind} {key!r}", hint=hint)
+    return ConfigError(f"{where}: unknown {kind} {key!r}", hint=did_you_mean(key, sorted(known)))
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

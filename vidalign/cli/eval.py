@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from vidalign.cli.eval_common import (
-    FILE,
-    FOLDER,
     noting,
     resamples_option,
     seed_option,
@@ -19,10 +17,13 @@ from vidalign.cli.eval_fewshot import fewshot
 from vidalign.cli.eval_retrieve import retrieve
 from vidalign.cli.eval_steps import steps
 from vidalign.cli.options import (
+    FILE,
+    FOLDER,
     chosen_decoder,
     decoder_settings_option,
     device_option,
     json_option,
+    models_option,
     talk_options,
 )
 
@@ -209,20 +210,8 @@ def _contest(truth: Path, lineup: Lineup, talk: Talk, resamples: int, seed: int,
 
 @evaluate.command()
 @click.argument("segments", type=FILE)
-@click.option(
-    "--features",
-    type=FOLDER,
-    required=True,
-    metavar="DIR",
-    help="Features files, found by the video's name.",
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="CARD|PATH",
-    help="A model to run, by default the user's own default; may be repeated.",
-)
+@click.option("--features", type=FOLDER, required=True, metavar="DIR", help=_FEATURES)
+@models_option
 @click.option(
     "--scorer",
     metavar="NAME",

@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vidalign.cli.options import FOLDER
+
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
     from vidalign.cli.progress import Meter
     from vidalign.errors import VidalignError
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 features_option = click.option(
     "--features", type=FOLDER, required=True, metavar="DIR", help="Features, found by the video's name."
-)
-models_option = click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="CARD|PATH",
-    help="A model to run, by default the user's own default; may be repeated.",
 )
 resamples_option = click.option(
     "--resamples",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.eval_common import FILE, features_option, measures_option, noting, tell_left_out
-from vidalign.cli.options import json_option, talk_options
+from vidalign.cli.eval_common import features_option, measures_option, noting, tell_left_out
+from vidalign.cli.options import FILE, json_option, talk_options
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk

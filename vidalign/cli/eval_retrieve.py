@@ -11,13 +11,12 @@ import click
 from vidalign.cli.eval_common import (
     features_option,
     measures_option,
-    models_option,
     noting,
     resamples_option,
     seed_option,
     tell_left_out,
 )
-from vidalign.cli.options import device_option, json_option, scorer_option, talk_options
+from vidalign.cli.options import device_option, json_option, models_option, scorer_option, talk_options
 from vidalign.cli.retrieve import check_scale, reference_option, scale_option, score_option, subset_option
 
 if TYPE_CHECKING:

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from vidalign.cli.eval_common import (
-    FILE,
-    FOLDER,
     features_option,
     given,
-    models_option,
     noting,
     resamples_option,
     seed_option,
     tell_left_out,
 )
-from vidalign.cli.options import device_option, json_option, scorer_option, talk_options
+from vidalign.cli.options import (
+    FILE,
+    FOLDER,
+    device_option,
+    json_option,
+    models_option,
+    scorer_option,
+    talk_options,
+)
 from vidalign.cli.steps import without_times
 
 if TYPE_CHECKING:

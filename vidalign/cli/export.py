@@ -97,6 +97,7 @@ def _export(
     talk: Talk,
 ) -> None:
     from vidalign.batch.export import find_sources, plan, run_jobs
+    from vidalign.batch.outputs import check_writable
     from vidalign.batch.report import Report
     from vidalign.cli.items import tell
     from vidalign.errors import UsageError
@@ -107,8 +108,10 @@ def _export(
     if output == "-":
         _to_stdout(plan(sources, form, f"-{form.suffix}"), form, options, talk)
         return
+    jobs = plan(sources, form, output)
+    check_writable(job.output for job in jobs)
     report = Report()
-    for result in run_jobs(plan(sources, form, output), form, options, overwrite=overwrite):
+    for result in run_jobs(jobs, form, options, overwrite=overwrite):
         report.add(result)
         tell(result, talk, as_json=as_json)
     if len(sources) > 1:

@@ -26,6 +26,7 @@ from vidalign.cli.options import (
     shard_option,
     strict_option,
     talk_options,
+    weights_option,
 )
 from vidalign.cli.remote import Given, PathOrUrl, brought_near, scratch_options, url_root_option
 
@@ -60,11 +61,7 @@ if TYPE_CHECKING:
     "DIR/CARD/... each, from one reading of the video.",
 )
 @click.option("--recipe", metavar="NAME|FILE", help="How clips are cut; by default what the model needs.")
-@click.option(
-    "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A checkpoint file to use instead of the model's own.",
-)
+@weights_option
 @click.option(
     "--dtype",
     type=click.Choice(["float16", "float32"]),

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidalign.cli.options import device_option, json_option, overwrite_option, talk_options
+from vidalign.cli.options import (
+    FILE,
+    device_option,
+    encoding_option,
+    json_option,
+    overwrite_option,
+    rolling_option,
+    talk_options,
+)
 
 if TYPE_CHECKING:
     from vidalign.cli.output import Talk
     from vidalign.text.sentences import Segmentation
     from vidalign.text.subtitles import Rolling
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command("extract-text")
-@click.argument("subtitles", type=_FILE)
+@click.argument("subtitles", type=FILE)
 @click.option(
     "-o",
     "--output",
@@ -35,7 +41,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--vectors",
-    type=_FILE,
+    type=FILE,
     metavar="FILE.npy",
     help="Vectors made elsewhere, one a sentence, to take instead of making them.",
 )
@@ -46,14 +52,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="As in `vidalign align`: each cue, or cues joined and split at sentence ends.",
 )
-@click.option(
-    "--rolling",
-    type=click.Choice(["auto", "keep", "collapse"]),
-    default="auto",
-    show_default=True,
-    help="What to do with captions that repeat the line before.",
-)
-@click.option("--encoding", help="Encoding of the subtitle file; by default it is detected.")
+@rolling_option
+@encoding_option
 @device_option
 @overwrite_option
 @json_option
@@ -76,6 +76,7 @@ def extract_text(
     Give them to `vidalign align --text-features FILE` with the same --segment and --rolling. Prints the path
     of the file.
     """
+    from vidalign.batch.outputs import check_writable
     from vidalign.batch.texts import Texts
     from vidalign.cli.items import tell
     from vidalign.errors import UsageError
@@ -86,6 +87,7 @@ def extract_text(
         raise UsageError(f"{output}: sentence features are kept in .h5 files", hint="end its name in .h5")
     if output.exists() and output.resolve() in {p.resolve() for p in (subtitles, vectors) if p is not None}:
         raise UsageError(f"{output} would be written over itself", hint="choose another output")
+    check_writable([output])
     transcript = make_transcript(read_subtitles(subtitles, encoding=encoding, rolling=rolling), segment)
     for warning in transcript.warnings:
         talk.warn(warning)

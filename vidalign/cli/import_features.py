@@ -64,12 +64,14 @@ def import_features(
     row i covers the clip that begins at i times its stride. Prints the path of each file.
     """
     from vidalign.batch.imports import find_layout_files, import_files
+    from vidalign.batch.outputs import check_writable
     from vidalign.batch.report import Report
     from vidalign.cli.items import tell
 
     form = _layout(preset)
     stated = _stated(preset, recipe, backbone, durations)
     files = find_layout_files(sources, form)
+    check_writable([folder / "file"])
     report = Report()
     for result in import_files(files, form, stated, folder, key=key, overwrite=overwrite):
         report.add(result)

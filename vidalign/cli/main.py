@@ -15,7 +15,7 @@ import click
 from vidalign._version import __version__
 from vidalign.cli.lines import BROKEN_PIPE, color_choice, error_line, silence
 from vidalign.cli.options import CONFIG_FILES
-from vidalign.errors import VidalignError, debugging
+from vidalign.errors import VidalignError, debugging, did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("vidalign.cli.extract:extract", "Turn videos into clip features."),
@@ -72,11 +72,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name raises a usage error that suggests the nearest one."""
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"no such command {args[0]!r}{meant}", ctx)
+            meant = did_you_mean(args[0], COMMANDS, "")
+            raise click.UsageError("; ".join(filter(None, (f"no such command {args[0]!r}", meant))), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -127,6 +124,8 @@ def main(args: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
+    except OSError as error:
+        return _tell_refusal(error)
 
 
 def run() -> NoReturn:
@@ -172,12 +171,25 @@ def _tell(message: str, hint: str, code: int) -> int:
     return code
 
 
+def _tell_refusal(error: OSError) -> int:
+    """Tell of a file or folder that the system refuses; what else it says is raised again."""
+    from vidalign.store.atomic import way_out
+
+    hint = way_out(error)
+    if error.filename is None or not hint:
+        raise error
+    _traceback_if_wanted(error)
+    if isinstance(error, PermissionError):
+        hint = f"look who may read and write it, or {hint}"
+    return _tell(f"{os.fsdecode(error.filename)}: {error.strerror}", hint, VidalignError.exit_code)
+
+
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):
         click.echo(line, err=True, color=color_choice())
 
 
-def _traceback_if_wanted(error: VidalignError) -> None:
+def _traceback_if_wanted(error: VidalignError | OSError) -> None:
     if debugging():
         sys.__excepthook__(type(error), error, error.__traceback__)
 

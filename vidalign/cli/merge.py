@@ -58,6 +58,7 @@ def merge(
     not merged. With --split the files come back as they were. Prints the path of each file written.
     """
     from vidalign.batch.merging import merge_files, split_file
+    from vidalign.batch.outputs import check_writable
     from vidalign.batch.report import Report
     from vidalign.cli.items import tell
     from vidalign.errors import UsageError
@@ -66,6 +67,7 @@ def merge(
         raise UsageError(
             "--split takes one merged file and nothing else", hint="vidalign merge ALL.h5 --split -o DIR"
         )
+    check_writable([output / "member" if split else output])
     report = Report()
     results = (
         split_file(sources[0], output, overwrite=overwrite)

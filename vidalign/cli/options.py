@@ -19,6 +19,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIG_FILES = "vidalign.config_files"
 """Key in a context's `meta`: the configuration files in use."""
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
 json_option = click.option(
     "--json",
     "as_json",
@@ -60,6 +63,24 @@ device_option = click.option(
     help="Where the model runs; auto takes a GPU if there is one.",
 )
 
+models_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD|PATH",
+    help="A model to run, by default the user's own default; may be repeated.",
+)
+weights_option = click.option(
+    "--weights", type=FILE, help="A checkpoint file to use instead of the model's own."
+)
+rolling_option = click.option(
+    "--rolling",
+    type=click.Choice(["auto", "keep", "collapse"]),
+    default="auto",
+    show_default=True,
+    help="What to do with captions that repeat the line before.",
+)
+encoding_option = click.option("--encoding", help="Encoding of the subtitle file; by default it is detected.")
 scorer_option = click.option(
     "--scorer", metavar="NAME", help="similarity (dot product) or cosine instead of the model's."
 )

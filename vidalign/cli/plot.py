@@ -58,6 +58,7 @@ def plot(
     figure.
     """
     from vidalign.batch.export import put
+    from vidalign.batch.outputs import check_writable
     from vidalign.cli.output import emit_path
     from vidalign.errors import UsageError
     from vidalign.viewer.figure import Look, check_suffix, write_figure
@@ -65,6 +66,7 @@ def plot(
     format = check_suffix(output)
     if start is not None and end is not None and start >= end:
         raise UsageError("--start must be before --end", hint=f"not {start:g} and {end:g}")
+    check_writable([output])
     panels = _panels(files, labels, truth)
     look = Look(start, end, width, height, dpi)
     put(output, lambda path: write_figure(path, format, panels, look), overwrite=overwrite)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidalign.cli.options import (
+    FILE,
     chosen_decoder,
     decoder_settings_option,
     device_option,
@@ -24,16 +25,14 @@ if TYPE_CHECKING:
     from vidalign.evaluation.steps import Located
     from vidalign.types import Features
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[VIDEO] STEPS")
-@click.option("--features", type=_FILE, help="A features file to use; VIDEO may then be left out.")
+@click.option("--features", type=FILE, help="A features file to use; VIDEO may then be left out.")
 @click.option(
     "--text-features",
     "vectors",
-    type=_FILE,
+    type=FILE,
     help="Features of the steps, for a model that reads them (see `vidalign extract-text`).",
 )
 @click.option("--task", metavar="ID", help="STEPS is CrossTask's list of tasks: the steps of this one.")
@@ -43,7 +42,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @decoder_settings_option
 @click.option(
-    "--annotations", type=_FILE, metavar="CSV", help="When steps are shown, step,start,end, to tell recall."
+    "--annotations", type=FILE, metavar="CSV", help="When steps are shown, step,start,end, to tell recall."
 )
 @click.option("--model", metavar="CARD|PATH", help="The aligning model, or a model folder.")
 @scorer_option

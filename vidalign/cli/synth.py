@@ -67,6 +67,7 @@ def synth(
     and things that are never shown. truth.json says for every cue whether it can be seen, and when. The same
     seed gives the same files. Prints the path of each finished video.
     """
+    from vidalign.batch.outputs import check_writable
     from vidalign.cli.output import emit
     from vidalign.synthetic.generate import generate, write_video
     from vidalign.synthetic.settings import make_settings, read_knobs
@@ -74,6 +75,7 @@ def synth(
     knobs = {} if config is None else read_knobs(config)
     knobs |= {k: v for k, v in (("level", level), ("seconds", seconds)) if v is not None}
     settings = make_settings(knobs, str(config or "synth"))
+    check_writable([folder / "truth.json"])
     write: Writer = write_video
     if features_only:
         from vidalign.synthetic.features import write_features_only

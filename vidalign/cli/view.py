@@ -74,9 +74,12 @@ def view(
     by its path. Several files give one page each and an index with a search. Prints the path of each page,
     the index last.
     """
+    from vidalign.batch.outputs import check_writable
+
     wishes = Wishes(video, truth, embed, overwrite)
     if len(files) == 1:
         page = output or Path(_stem(files[0]) + ".html")
+        check_writable([page])
         _tell(page, _write_page(files[0], page, wishes, talk), as_json)
         failed = 0
     else:
@@ -92,9 +95,11 @@ def _write_all(
     files: Sequence[Path], output: Path, wishes: Wishes, as_json: bool, talk: Talk
 ) -> tuple[Path, int]:
     """One page a file and the index: its path, and how many files failed."""
+    from vidalign.batch.outputs import check_writable
     from vidalign.viewer.page import index_page
 
     index, folder = _index_and_folder(output)
+    check_writable([index, folder / "page"])
     _refuse_strangers(index, wishes)
     entries: list[Entry] = []
     names = _names(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vidalign.aligners.registry import load_aligner
@@ -14,6 +14,7 @@ from vidalign.evaluation.contest import Contender, Inputs
 from vidalign.evaluation.files import NamedFiles, alignment_files, features_files, given_alignments
 from vidalign.evaluation.htm_align import Protocol, Setup
 from vidalign.text.subtitles.beside import SubtitleFolder
+from vidalign.weights.cards import AlignerSpec
 from vidalign.weights.defaults import default_model
 
 
@@ -50,8 +51,7 @@ class Lineup:
 
     def _baseline(self, name: str) -> Iterator[Contender]:
         if name == "similarity":
-            for model in self.models or (default_model(),):
-                yield self._model(model, "similarity")
+            yield from self._similarities()
         elif name == "times" and self.subtitles is not None:
             yield contest.spoken_in_subtitles(self.subtitles, self.protocol)
         elif name == "times":
@@ -61,19 +61,37 @@ class Lineup:
         else:
             yield contest.spread_over_alignments(self._groups()[0][1], self.protocol)
 
+    def _similarities(self) -> Iterator[Contender]:
+        """The plain similarity of each model, once of those that share one; where two of one backbone differ
+        (in their weights, or by a calibration), the later says of which model it is.
+        """
+        seen: list[tuple[str, AlignerSpec]] = []
+        for model in self.models or (default_model(),):
+            aligner = load_aligner(model, scorer="similarity", device=self.device)
+            alike = aligner.sha256, replace(aligner.spec, decoder="")
+            if alike in seen:
+                continue
+            others = any(spec.backbone == aligner.spec.backbone for _, spec in seen)
+            row = f"similarity of {aligner.spec.backbone}{f', by {model}' if others else ''}"
+            seen.append(alike)
+            yield contest.of_model(row, "baseline", aligner, self._inputs(texts=None), self._setup())
+
     def _groups(self) -> list[tuple[str, NamedFiles]]:
         """Each folder by itself, all single files together."""
         single = [path for path in self.alignments if not path.is_dir()]
         groups = [(str(path), alignment_files(path)) for path in self.alignments if path.is_dir()]
         return groups + ([("alignment files", given_alignments(single))] if single else [])
 
-    def _model(self, name: str, scorer: str | None = None) -> Contender:
+    def _model(self, name: str) -> Contender:
+        aligner = load_aligner(name, device=self.device)
+        return contest.of_model(name, "model", aligner, self._inputs(self.texts), self._setup())
+
+    def _inputs(self, texts: Path | None) -> Inputs:
         assert self.features is not None
-        aligner = load_aligner(name, scorer=scorer, device=self.device)
-        setup = Setup(self.protocol, self.windowing, self.encoders, self.decoder)
         subtitles = None if self.subtitles is None else SubtitleFolder(self.subtitles)
-        texts = None if self.texts is None or scorer else features_files(self.texts)
-        inputs = Inputs(features_files(self.features), texts, subtitles)
-        if scorer is None:
-            return contest.of_model(name, "model", aligner, inputs, setup)
-        return contest.of_model(f"{scorer} of {aligner.spec.backbone}", "baseline", aligner, inputs, setup)
+        return Inputs(
+            features_files(self.features), None if texts is None else features_files(texts), subtitles
+        )
+
+    def _setup(self) -> Setup:
+        return Setup(self.protocol, self.windowing, self.encoders, self.decoder)

@@ -18,6 +18,23 @@ from pathlib import Path
 
 from vidalign.errors import StoreError
 
+ELSEWHERE = "choose another folder"
+"""What to do where nothing can be written."""
+
+_WAYS_OUT = {
+    errno.EACCES: ELSEWHERE,
+    errno.EPERM: ELSEWHERE,
+    errno.EROFS: ELSEWHERE,
+    errno.ENOTDIR: ELSEWHERE,
+    errno.EEXIST: ELSEWHERE,
+    errno.EISDIR: "give a file name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: f"make room there, or {ELSEWHERE}",
+    errno.EDQUOT: f"make room there, or {ELSEWHERE}",
+}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What a disk says on which nothing more can be written."""
+
 _LONGEST_NAME = 255
 _ABANDONED_SECONDS = 24 * 3600
 _TEMPORARY = re.compile(r"\..*\.tmp-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{8}", re.DOTALL)
@@ -29,7 +46,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
     When the body raises anything (KeyboardInterrupt and SystemExit too) the temporary file is removed and
     `final` stays as it was. A symbolic link is followed; missing folders are made. Raises StoreError when
-    `final` is not a plain file, or its folder cannot be written.
+    `final` is not a plain file, its folder cannot be written, or the body finds no room there.
     """
     target = _target(Path(final))
     temporary = target.with_name(_temporary_name(target.name))
@@ -42,7 +59,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
             temporary.touch(exist_ok=False)
         except OSError as error:
             raise cannot_write(final, error) from error
-        yield temporary
+        with _told_of(final, temporary):
+            yield temporary
         try:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -61,7 +79,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     """Give an empty folder beside `final`; on success it takes the place of `final` and all that was in it.
 
     When the body raises anything the new folder is removed and `final` stays as it was. Raises StoreError
-    where `final` is no folder, or the one around it cannot be written.
+    where `final` is no folder, the one around it cannot be written, or the body finds no room there.
     """
     target = final.resolve()
     if target.exists() and not target.is_dir():
@@ -72,7 +90,8 @@ def atomic_folder(final: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(final, error) from error
     try:
-        yield temporary
+        with _told_of(final, temporary):
+            yield temporary
         try:
             _sync_files(temporary)
             _swap(temporary, target)
@@ -82,6 +101,17 @@ def atomic_folder(final: Path) -> Iterator[Path]:
             _sync_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _told_of(final: Path, temporary: Path) -> Iterator[None]:
+    """Turns what the system says of writing `temporary`, or in it, into the error of `final`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM or str(error.filename).startswith(str(temporary)):
+            raise cannot_write(final, error) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -160,24 +190,32 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
     if match is None:
         return False
     if match["machine"] == _machine():
-        return not _is_alive(int(match["process"]))
+        return is_dead(match["machine"], int(match["process"]))
     with contextlib.suppress(OSError):
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS
     return False
 
 
-def _is_alive(process: int) -> bool:
+def is_dead(machine: str, process: int) -> bool:
+    """Whether a process, as `own_name` gives it, is one of this machine that is no more."""
+    if machine != _machine():
+        return False
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):  # a number that no process has
-        return False
+        return True
     except OSError:
-        return True  # another user's
-    return True
+        return False  # another user's
+    return False
+
+
+def own_name() -> str:
+    """MACHINE-PROCESS, 8 hexadecimal digits and a number, as names of temporary files give this process."""
+    return f"{_machine()}-{os.getpid()}"
 
 
 def _temporary_name(name: str) -> str:
-    ending = f".tmp-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    ending = f".tmp-{own_name()}-{secrets.token_hex(4)}"
     room = _LONGEST_NAME - len(ending) - 1
     return "." + os.fsencode(name)[:room].decode("utf-8", "ignore") + ending
 
@@ -223,4 +261,9 @@ def _sync_folder(folder: Path) -> None:
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """The error of one line that tells why a file could not be written."""
     reason = os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
-    return StoreError(f"cannot write {path}: {reason}", errno=error.errno)
+    return StoreError(f"cannot write {path}: {reason}", hint=way_out(error) or ELSEWHERE, errno=error.errno)
+
+
+def way_out(error: OSError) -> str:
+    """What to do about a file or folder that the system refuses; empty where that is not known."""
+    return _WAYS_OUT.get(error.errno or 0, "")

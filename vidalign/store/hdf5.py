@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +26,20 @@ _TEXT = h5py.string_dtype("utf-8")
 
 
 @contextmanager
-def create(path: Path, schema: str, *, version: str = "v108", in_memory: bool = True) -> Iterator[h5py.File]:
+def create(
+    path: Path, schema: str, *, version: str = "v108", in_memory: bool = True, needs: int = 0
+) -> Iterator[h5py.File]:
     """Open a new file of `schema` for writing; `complete` is set last, then it takes the place of `path`.
 
     `version` is that of the oldest HDF5 which can read it: 1.8, or v110 where datasets are virtual. The file
-    is put together `in_memory`, as HDF5 can crash the process where a disk is full; large ones are not.
+    is put together `in_memory`, as HDF5 can crash the process where a disk is full; for large ones, which
+    are not, it must have the bytes that they need. Raises StoreError.
     """
     with atomic_path(path) as temporary:
         how = {"driver": "core", "backing_store": False} if in_memory else {"locking": "best-effort"}
         try:
+            if needs:
+                _check_room(temporary.parent, needs)
             with h5py.File(temporary, "w", libver=(version, version), **how) as file:
                 write_attribute(file, "schema", schema)
                 yield file
@@ -41,6 +49,13 @@ def create(path: Path, schema: str, *, version: str = "v108", in_memory: bool = 
                     temporary.write_bytes(file.id.get_file_image())
         except OSError as error:
             raise cannot_write(path, error) from error
+
+
+def _check_room(folder: Path, needs: int) -> None:
+    """Raise OSError where a disk that says its size has fewer bytes to give."""
+    disk = shutil.disk_usage(folder)
+    if disk.total and disk.free < needs:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager

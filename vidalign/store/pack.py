@@ -7,7 +7,7 @@ pointed to, relative to the pack; a file that is gone then reads as NaN, which `
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +32,18 @@ class Packed:
     held: Features | Alignment
 
 
-def write_pack(path: Path, kind: Kind, members: Iterable[tuple[str, Path]], *, virtual: bool = False) -> int:
+def write_pack(path: Path, kind: Kind, members: Sequence[tuple[str, Path]], *, virtual: bool = False) -> int:
     """Merge files of one kind, read one after the other; gives how many.
 
-    Raises UsageError where their recipes, models or weights differ, StoreError where one cannot be read.
+    Raises UsageError where their recipes, models or weights differ, StoreError where one cannot be read, or
+    the disk has no room for all.
     """
+    copied = [] if virtual else [file for _, file in members if file.suffix == ".h5" and file.is_file()]
+    needs = sum(file.stat().st_size for file in copied)
     made: tuple[Path, dict[str, object]] | None = None
     count = 0
-    with hdf5.create(path, SCHEMA, version="v110" if virtual else "v108", in_memory=False) as pack:
+    version = "v110" if virtual else "v108"
+    with hdf5.create(path, SCHEMA, version=version, in_memory=False, needs=needs) as pack:
         hdf5.write_attribute(pack, "kind", kind)
         for name, source in members:
             held = features.read_features(source) if kind == "features" else alignments.read_alignment(source)

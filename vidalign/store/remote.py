@@ -15,12 +15,10 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from vidalign import threads
-from vidalign.errors import MissingExtraError, ReadTimeoutError, StoreError, UsageError
+from vidalign.errors import MissingExtraError, ReadTimeoutError, StoreError, UsageError, brief
 from vidalign.store.items import VIDEO_SUFFIXES
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_USER = re.compile(r"(?<=://)[^/\s@]+@")
-_QUERY = re.compile(r"(https?://[^?\n]*\?)\S*[^\s:;,.)'\"]", re.IGNORECASE)
 
 _GONE = (404, 410)
 _REFUSED = (401, 403)
@@ -35,6 +33,8 @@ SILENT_SECONDS = 120.0
 """A server that has not answered a question, or brought a chunk, after so long is given up."""
 LOOK_SECONDS = 0.1
 """How often to look whether what is asked for is still wanted."""
+
+_LONGEST_REASON = 120
 
 Answer = TypeVar("Answer")
 
@@ -56,11 +56,6 @@ def is_url(text: str) -> bool:
 def told_by_url(text: str, path: Path, url: str) -> str:
     """The text with the URL, said once, in place of the path where its file lay."""
     return text.replace(f"{path}: {url}", url).replace(str(path), url)
-
-
-def without_secrets(text: str) -> str:
-    """The text; its URLs lose user and password, and what a signed one has after the question mark."""
-    return _QUERY.sub(r"\1...", _USER.sub("", text))
 
 
 def parts_of(url: str) -> SplitResult:
@@ -255,11 +250,18 @@ def _told(url: str, error: Exception) -> StoreError:
             hint="check the credentials of this machine",
             errno=errno.EACCES,
         )
-    told = error.strerror if isinstance(error, TimeoutError) else None
-    reason = " ".join((told or str(error)).split()) or type(error).__name__
+    reason = brief(_said(error).replace(url, "it"), _LONGEST_REASON) or type(error).__name__
     number = None if isinstance(error, ValueError) else getattr(error, "errno", None) or errno.EIO
     hint = "check the address, the connection and the credentials"
     return StoreError(f"{url}: {reason}", hint=hint, errno=number)
+
+
+def _said(error: Exception) -> str:
+    """What a failure says; what a web server does without its headers and the address."""
+    status, told = getattr(error, "status", None), getattr(error, "message", None)
+    if isinstance(status, int) and isinstance(told, str):
+        return f"the server answers {status} {told}".rstrip()
+    return (isinstance(error, TimeoutError) and error.strerror) or str(error)
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -284,9 +286,11 @@ def _file_system(url: str) -> tuple[Any, str]:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         hint = "pip install 'vidalign[remote]'" if protocol in ("s3", "http", "https") else ""
-        raise MissingExtraError(f"{protocol}:// needs another package: {error}", hint=hint) from None
+        raise MissingExtraError(
+            f"{protocol}:// needs another package: {brief(str(error))}", hint=hint
+        ) from None
     except ValueError as error:
-        raise UsageError(f"{url}: {error}", hint="use s3://, gs:// or https://") from None
+        raise UsageError(f"{url}: {brief(str(error))}", hint="use s3://, gs:// or https://") from None
     return system, str(path)
 
 

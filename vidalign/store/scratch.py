@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import re
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,16 +20,24 @@ from typing import BinaryIO
 from vidalign import threads
 from vidalign.errors import StoreError, UsageError
 from vidalign.store import remote
+from vidalign.store.atomic import is_dead, own_name
 from vidalign.store.remote import RemotePlace
+
+if sys.platform != "win32":
+    import fcntl
 
 SCRATCH_BYTES = 20 * 2**30
 """Bytes of fetched files that lie there at one time."""
 
 
+_NAME = re.compile(r"vidalign-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,10})-\w+", re.ASCII)
+
+
 class Scratch:
     """A temporary folder below `above` (default: the system's) that never holds more than `limit` bytes.
 
-    Safe to use from several threads; close it, or use it as a context, to delete it.
+    Safe to use from several threads; close it, or use it as a context, to delete it. Of a process that is
+    killed it stays, until one of the same machine makes another there.
     """
 
     def __init__(self, above: Path | None = None, limit: int = SCRATCH_BYTES) -> None:
@@ -34,19 +45,24 @@ class Scratch:
         self.limit = limit
         self._held = 0
         self._stopped = False
+        self._lock: int | None = None
         self._change = threading.Condition()
 
     @cached_property
     def folder(self) -> Path:
         """The folder, made when it is first asked for; raises UsageError where it cannot be."""
         try:
-            return Path(tempfile.mkdtemp(prefix="vidalign-", dir=self._above))
+            above = self._above or Path(tempfile.gettempdir())
+            _remove_abandoned(above)
+            made = Path(tempfile.mkdtemp(prefix=f"vidalign-{own_name()}-", dir=above))
         except OSError as error:
             place = self._above or "the folder for temporary files"
             raise UsageError(
                 f"no scratch folder can be made in {place}: {error.strerror}",
                 hint="name another folder with --scratch",
             ) from None
+        self._lock = _locked(made)
+        return made
 
     def __enter__(self) -> Scratch:
         return self
@@ -58,6 +74,9 @@ class Scratch:
         """Delete the folder and all in it."""
         if "folder" in self.__dict__:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -153,6 +172,37 @@ class Scratch:
             hint="give it more with --scratch-gib",
             errno=errno.EFBIG,
         )
+
+
+def _remove_abandoned(above: Path) -> None:
+    """Remove the scratch folders of dead processes of this machine.
+
+    That a process is dead is told by its number; as two machines may be called alike, the folder must not be
+    locked either. Where folders cannot be locked all stay.
+    """
+    with contextlib.suppress(OSError), os.scandir(above) as entries:
+        for entry in entries:
+            named = _NAME.fullmatch(entry.name)
+            if named is None or not is_dead(named["machine"], int(named["process"])):
+                continue
+            if entry.is_dir(follow_symlinks=False) and (lock := _locked(Path(entry.path))) is not None:
+                shutil.rmtree(entry.path, ignore_errors=True)
+                os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """A handle that locks the folder until it is closed or its process ends; None where there is none."""
+    if sys.platform == "win32":
+        return None
+    handle = None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if handle is not None:
+            os.close(handle)
+        return None
+    return handle
 
 
 class _Transfer:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.outside import UnreadableError, load_yaml
 
 MIN_SECONDS = 20
@@ -145,14 +144,12 @@ def make_settings(knobs: Mapping[str, Any], where: str = "world") -> WorldSettin
     given = dict(knobs)
     level = given.pop("level", "default")
     if not isinstance(level, str) or level not in LEVELS:
-        raise ConfigError(f"{where}: no level {level!r}", hint=f"known: {', '.join(LEVELS)}")
+        raise ConfigError(f"{where}: no level {level!r}", hint=did_you_mean(level, LEVELS))
     base = LEVELS[level]
     known = {field.name for field in fields(WorldSettings)}
     for name in given:
         if name not in known:
-            near = get_close_matches(str(name), sorted(known), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-            raise ConfigError(f"{where}: unknown knob {name!r}", hint=hint)
+            raise ConfigError(f"{where}: unknown knob {name!r}", hint=did_you_mean(name, sorted(known)))
     return replace(base, **{k: _typed(k, v, getattr(base, k), where) for k, v in given.items()})
 
 

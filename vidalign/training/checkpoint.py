@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vidalign._version import __version__
 from vidalign.errors import ModelError, OutputMismatchError, StoreError
-from vidalign.store.atomic import atomic_path
+from vidalign.store.atomic import ELSEWHERE, atomic_path
 from vidalign.training.config import Configuration
 from vidalign.training.journal import METRICS
 from vidalign.training.typed import differences
@@ -128,7 +128,7 @@ def clear(folder: Path) -> None:
             if path.is_file() or path.is_symlink():
                 path.unlink()
     except OSError as error:
-        raise StoreError(f"cannot clear {folder}: {error.strerror or error}") from error
+        raise StoreError(f"cannot clear {folder}: {error.strerror or error}", hint=ELSEWHERE) from error
 
 
 def _save(document: dict[str, Any], path: Path) -> None:
@@ -136,4 +136,4 @@ def _save(document: dict[str, Any], path: Path) -> None:
         try:
             torch.save(document, temporary)
         except (OSError, RuntimeError) as error:
-            raise StoreError(f"cannot write {path}: {error}") from error
+            raise StoreError(f"cannot write {path}: {error}", hint=ELSEWHERE) from error

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.training.documents import Document, read_document
 from vidalign.training.jobs import TASKS, job_class
 from vidalign.training.typed import build, check_keys, to_plain
@@ -198,6 +198,7 @@ def _task(document: Document) -> str:
         raise ConfigError(f"{document.name}: the key 'task' is missing", hint=f"one of {names}")
     if values["task"] not in TASKS:
         raise ConfigError(
-            f"{document.place(('task',))}: unknown task {values['task']!r}", hint=f"one of {names}"
+            f"{document.place(('task',))}: unknown task {values['task']!r}",
+            hint=did_you_mean(values["task"], TASKS, f"one of {names}"),
         )
     return str(values["task"])

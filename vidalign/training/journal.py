@@ -11,8 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidalign.errors import StoreError
-from vidalign.store.atomic import write_text
+from vidalign.store.atomic import cannot_write, write_text
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -51,7 +50,7 @@ def open_journal(folder: Path, step: int) -> Iterator[Journal]:
         with path.open("a", encoding="utf-8") as lines:
             yield Journal(lines, board)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
     finally:
         if board is not None:
             board.close()

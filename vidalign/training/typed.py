@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.training.documents import Document, Keys
 
 Settings = TypeVar("Settings")
@@ -49,11 +48,10 @@ def check_keys(values: Mapping[Any, Any], known: Mapping[str, Any], document: Do
     """Raises ConfigError on the first key that is not known, with the nearest that is."""
     for key in values:
         if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
             section = f" in {'.'.join(keys)}" if keys else ""
             raise ConfigError(
-                f"{document.place((*keys, str(key)))}: unknown key {str(key)!r}{section}", hint=hint
+                f"{document.place((*keys, str(key)))}: unknown key {str(key)!r}{section}",
+                hint=did_you_mean(key, sorted(known)),
             )
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
-from vidalign.errors import ConfigError, MissingExtraError, VideoError
+from vidalign.errors import ConfigError, MissingExtraError, VideoError, did_you_mean
 from vidalign.video.look import Look, look
 from vidalign.video.pixels import Orientation
 from vidalign.video.protocol import VideoReader
@@ -35,7 +35,8 @@ def open_video(path: str | os.PathLike[str], reader: str = "auto", *, threads: i
     wrong; MissingExtraError where decord is asked for but not installed.
     """
     if reader not in READERS:
-        raise ConfigError(f"there is no reader {reader!r}", hint=f"one of {', '.join(READERS)}")
+        hint = did_you_mean(reader, READERS, f"one of {', '.join(READERS)}")
+        raise ConfigError(f"there is no reader {reader!r}", hint=hint)
     if reader == "decord" and not decord_works():
         raise MissingExtraError("the reader decord is not installed", hint="pip install decord2")
     seen = look(Path(path))

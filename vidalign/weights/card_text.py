@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.outside import UnreadableError, load_yaml
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFile, ModelCard, Role, Text
@@ -99,7 +99,7 @@ def _merged(values: Mapping[str, Any], name: str, given: Any, where: str) -> dic
     own = _mapping(given, where)
     for key in own:
         if key not in _CHECKPOINT:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(_CHECKPOINT)}")
+            raise ConfigError(f"{where}: unknown key {key!r}", hint=did_you_mean(key, _CHECKPOINT))
     notes = [*_texts(values, "notes", where), *_texts(own, "notes", where)]
     part = "backbone" if values.get("backbone") is not None else "aligner"
     spec = _mapping(values.get(part), f"{where}: {part}")
@@ -183,9 +183,8 @@ def _recipe(value: Any, where: str) -> Recipe:
     if not isinstance(value, str):
         return unlike_built_in(Recipe.from_mapping(_mapping(value, where), where=where), where)
     if value not in recipe_names():
-        raise ConfigError(
-            f"{where}: unknown recipe {value!r}", hint="write out a recipe that is not built in"
-        )
+        hint = did_you_mean(value, recipe_names(), "write out a recipe that is not built in")
+        raise ConfigError(f"{where}: unknown recipe {value!r}", hint=hint)
     return get_recipe(value)
 
 
@@ -241,7 +240,7 @@ def _build(cls: type[_Spec], values: Mapping[str, Any], where: str) -> _Spec:
     known = {entry.name: entry for entry in fields(cls) if entry.metadata.get("key", True)}
     for key in values:
         if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(known)}")
+            raise ConfigError(f"{where}: unknown key {key!r}", hint=did_you_mean(key, known))
     for key, entry in known.items():
         required = entry.default is MISSING and entry.default_factory is MISSING
         if key not in values and required:

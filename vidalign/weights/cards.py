@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from vidalign.errors import ConfigError, ModelError
+from vidalign.errors import ConfigError, ModelError, did_you_mean
 from vidalign.types import Recipe
 from vidalign.weights.card import AlignerSpec, BackboneSpec, Calibration, CardFile, ModelCard, Role, Text
 from vidalign.weights.card_text import card_text, check_name, parse_card, parse_cards
@@ -94,10 +94,14 @@ def get_card(name: str) -> ModelCard:
         raise ModelError(f"there is no model folder {name}", hint=f"check the path{hint}")
     stem, _, checkpoint = name.partition("@")
     if stem in card_files():
-        theirs = ", ".join(card.name for card in _cards_of(stem))
-        raise ModelError(f"model {stem!r} has no checkpoint {checkpoint!r}", hint=f"it has: {theirs}")
-    known = f"known models: {', '.join(card_files())}; or give a model folder"
-    raise ModelError(f"unknown model {name!r}", hint="; ".join((known, *faults())))
+        theirs = [card.name for card in _cards_of(stem)]
+        known = filter(None, (each.partition("@")[2] for each in theirs))
+        hint = did_you_mean(checkpoint, known, f"it has: {', '.join(theirs)}")
+        raise ModelError(f"model {stem!r} has no checkpoint {checkpoint!r}", hint=hint)
+    hint = did_you_mean(
+        stem, card_files(), f"known models: {', '.join(card_files())}; or give a model folder"
+    )
+    raise ModelError(f"unknown model {name!r}", hint="; ".join((hint, *faults())))
 
 
 def backbone_of(card: ModelCard) -> ModelCard:

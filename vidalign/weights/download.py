@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
 
 from vidalign._version import __version__
-from vidalign.errors import ModelError
+from vidalign.errors import ModelError, brief, debugging
 from vidalign.outside import load_json
 
 Progress = Callable[[str, int, int | None], None]
@@ -27,6 +27,7 @@ Progress = Callable[[str, int, int | None], None]
 _CHUNK = 1 << 20
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 30.0
+_LONGEST_MESSAGE = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +77,35 @@ def download(
 
     An interrupted transfer leaves `NAME.part` beside it and is resumed where the server can. A source is
     given up after `attempts` passing errors in a row without a byte of progress. Raises ModelError naming
-    every source with its error; `hint` tells what to do then.
+    the first source, and the hosts of the others, with their errors; `hint` tells what to do then.
     """
-    failures = []
+    failures: list[tuple[str, str]] = []
     for source in sources:
         try:
             wanted.destination.parent.mkdir(parents=True, exist_ok=True)
             return _from_source(source, wanted, progress, attempts, wait, timeout)
         except _SourceError as error:
-            failures.append(f"{source}: {error}")
+            failures.append((source, str(error)))
         except OSError as error:
             raise ModelError(
                 f"{wanted.destination.parent}: cannot be written: {error.strerror or error}",
                 hint="set VIDALIGN_CACHE to a folder of your own",
             ) from None
-    told = "; ".join(failures) or "it has no source"
-    raise ModelError(f"{wanted.destination.name} could not be downloaded: {told}", hint=hint)
+    told = f"{wanted.destination.name} could not be downloaded: {_told(failures)}"
+    raise ModelError(brief(told, _LONGEST_MESSAGE), hint=hint)
+
+
+def _told(failures: Sequence[tuple[str, str]]) -> str:
+    """The sources with their errors; all but the first in short."""
+    if not failures:
+        return "it has no source"
+    (source, error), *others = failures
+    if debugging():
+        return "; ".join(f"{source}: {error}" for source, error in failures)
+    more = (
+        f"{urlsplit(source).hostname or Path(source).name}: {brief(error, 80)}" for source, error in others
+    )
+    return "; ".join((f"{source}: {brief(error, 100)}", *more))
 
 
 def _from_source(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from vidalign.errors import MissingModelError, ModelError
+from vidalign.errors import MissingModelError, ModelError, debugging
 from vidalign.weights.add import Added, Checks, add_files
 from vidalign.weights.cache import (
     hash_file,
@@ -32,9 +32,9 @@ def fetch_model(
     """Download and add what the card lacks (everything with `overwrite`), file by file.
 
     A file whose hash nobody publishes must equal the one first verified on this machine (`overwrite` forgets
-    that one). Every file is tried; at the end raises ModelError naming all sources of those that failed.
+    that one). Every file is tried; at the end raises ModelError naming those that failed, why the first did.
     """
-    failures: list[str] = []
+    failures: dict[str, str] = {}
     for entry in card.files:
         held, origin = owner(card, entry.role)
         here = stored_path(held, origin.role).is_file()
@@ -47,9 +47,17 @@ def fetch_model(
         try:
             yield from _fetch_file(held, origin, checks, progress, keep_pin=not overwrite)
         except ModelError as error:
-            failures.append(error.message)
+            failures[origin.name] = error.message
     if failures:
-        raise ModelError("; ".join(failures), hint=how_to_get(card, download=False))
+        raise ModelError(_told(failures), hint=how_to_get(card, download=False))
+
+
+def _told(failures: Mapping[str, str]) -> str:
+    """Why the first file failed, and which others did."""
+    first, *others = failures.values()
+    if debugging():
+        return "; ".join((first, *others))
+    return f"{first}; nor could {', '.join(list(failures)[1:])}" if others else first
 
 
 def fetch_from_hub(

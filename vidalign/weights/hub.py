@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vidalign.errors import MissingExtraError, MissingModelError, ModelError
+from vidalign.errors import MissingExtraError, MissingModelError, ModelError, brief
 from vidalign.weights.card import ModelCard
 from vidalign.weights.download import Progress, offline
 from vidalign.weights.hub_card import CONFIG, PREPROCESSORS, TOKENIZERS, WEIGHTS, card_of_folder, kind_of
@@ -217,7 +217,7 @@ class _Getter:
         raise ModelError(f"{HOME}/{self._repo} has no {what} ({', '.join(files)})")
 
     def _failed(self, error: BaseException) -> ModelError:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = brief(str(error), 120) or type(error).__name__
         return ModelError(
             f"{self._name} could not be downloaded from {endpoint()}: {reason}",
             hint="check the connection; HF_ENDPOINT names a mirror",

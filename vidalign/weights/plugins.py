@@ -18,7 +18,7 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
 
-from vidalign.errors import ModelError
+from vidalign.errors import ModelError, did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def get_family(name: str) -> Family:
     """The family of that name; raises ModelError for an unknown one."""
     known = families()
     if name not in known:
-        raise ModelError(f"no backbones of the family {name!r} are known", hint=f"known: {', '.join(known)}")
+        raise ModelError(f"no backbones of the family {name!r} are known", hint=did_you_mean(name, known))
     return known[name]
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.outside import load_yaml
 from vidalign.types import Recipe
 
@@ -31,10 +31,8 @@ def get_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
         return _built_in(text)
     path = Path(text)
     if not path.is_file():
-        raise ConfigError(
-            f"unknown recipe {text!r}",
-            hint=f"built in: {', '.join(recipe_names())}; or give a YAML file",
-        )
+        built_in = f"built in: {', '.join(recipe_names())}; or give a YAML file"
+        raise ConfigError(f"unknown recipe {text!r}", hint=did_you_mean(text, recipe_names(), built_in))
     values = _read_mapping(path)
     return unlike_built_in(Recipe.from_mapping({"name": path.stem, **values}, where=text), text)
 

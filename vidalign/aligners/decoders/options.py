@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-from vidalign.errors import ModelError, UsageError
+from vidalign.errors import ModelError, UsageError, did_you_mean
 
 Extent = Literal["peak", "path"]
 """How far a segment reaches: as far as around a peak, but within the clips of the path; or all of these."""
@@ -105,7 +105,8 @@ def parse(written: str) -> tuple[str, Options]:
     """Name and options of a decoder as it is written; raises ModelError or UsageError."""
     name, _, rest = written.partition(":")
     if name not in OPTIONS:
-        raise ModelError(f"unknown decoder {name!r}", hint=f"known decoders: {', '.join(OPTIONS)}")
+        hint = did_you_mean(name, OPTIONS, f"known decoders: {', '.join(OPTIONS)}")
+        raise ModelError(f"unknown decoder {name!r}", hint=hint)
     kind = OPTIONS[name]
     known = {f.name: f for f in fields(kind)}
     hints = get_type_hints(kind)
@@ -116,7 +117,7 @@ def parse(written: str) -> tuple[str, Options]:
             raise UsageError(f"decoder option {entry!r} has no value", hint="write KEY=VALUE")
         if key not in known:
             hint = f"it knows {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"decoder {name} has no option {key!r}", hint=hint)
+            raise UsageError(f"decoder {name} has no option {key!r}", hint=did_you_mean(key, known, hint))
         values[key] = _value(known[key], hints[key], text, f"decoder option {key}={text}")
     return name, kind(**values)
 

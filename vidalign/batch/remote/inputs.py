@@ -14,7 +14,7 @@ from vidalign.batch.failures import State
 from vidalign.batch.files import Files, Given, Subtitles
 from vidalign.batch.remote.subtitles import RemoteSubtitles
 from vidalign.batch.report import ItemResult
-from vidalign.errors import UsageError
+from vidalign.errors import UsageError, without_secrets
 from vidalign.store.items import VIDEO_SUFFIXES, Item, find_items
 from vidalign.store.remote import (
     WEB,
@@ -23,7 +23,6 @@ from vidalign.store.remote import (
     is_url,
     parts_of,
     told_by_url,
-    without_secrets,
 )
 from vidalign.store.scratch import Scratch
 from vidalign.text.subtitles.beside import TIMED, SubtitlesBeside

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from vidalign.errors import UsageError
+from vidalign.errors import UsageError, did_you_mean
 from vidalign.store.exports.formats import AlignmentFormat, FeaturesFormat, Format
 
 GROUP = "vidalign.exports"
@@ -64,10 +63,7 @@ def all_formats() -> Iterator[tuple[str, Format]]:
 def _load(name: str) -> object:
     plugins = _plugins()
     if name not in plugins:
-        names = format_names()
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-        raise UsageError(f"unknown format {name!r}", hint=hint)
+        raise UsageError(f"unknown format {name!r}", hint=did_you_mean(name, format_names()))
     try:
         return plugins[name].load()
     except (ImportError, AttributeError, SyntaxError) as error:

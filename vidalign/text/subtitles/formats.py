@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
-from vidalign.errors import SubtitleError
+from vidalign.errors import SubtitleError, did_you_mean
 from vidalign.outside import load_json
 from vidalign.text.subtitles.model import Notes, Parsed
 
@@ -52,7 +52,8 @@ def get_format(name: str) -> Format:
     """The format called `name`; raises SubtitleError that lists the known ones."""
     if name not in FORMATS:
         raise SubtitleError(
-            f"there is no subtitle format {name!r}", hint=f"known formats: {', '.join(FORMATS)}"
+            f"there is no subtitle format {name!r}",
+            hint=did_you_mean(name, FORMATS, f"known formats: {', '.join(FORMATS)}"),
         )
     return FORMATS[name]
 

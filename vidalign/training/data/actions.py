@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vidalign.errors import ConfigError, DataError, StoreError, VideoError
+from vidalign.errors import ConfigError, DataError, StoreError, VideoError, did_you_mean
 from vidalign.training.data.classes import ClassSource, LabelledFile, class_names, labelled_files, split
 from vidalign.training.data.crops import MultiScale, mirrored, scale_cropped
 from vidalign.training.data.frames import FrameRow, cached_frames, check_square
@@ -201,7 +201,7 @@ def _gathered(
             known = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
             raise ConfigError(
                 f"{file.where}: the label {file.label!r} is none of the {len(labels)} trained ones",
-                hint=f"known: {known}",
+                hint=did_you_mean(file.label, labels, f"known: {known}"),
             )
         try:
             frames = cached_frames(file.path, file.name, recipe, cache)

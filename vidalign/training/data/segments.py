@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidalign.errors import ConfigError
+from vidalign.errors import ConfigError, did_you_mean
 from vidalign.training.losses.tsp import BACKGROUND, REGIONS
 
 PUBLISHED = {"video": "filename", "start": "t-start", "end": "t-end", "label": "action-label"}
@@ -65,9 +65,10 @@ def action_index(segment: Segment, labels: Mapping[str, int], table: Path) -> in
     if not segment.label:
         return BACKGROUND
     if segment.label not in labels:
+        known = ", ".join(list(labels)[:5]) + (", ..." if len(labels) > 5 else "")
         raise ConfigError(
             f"{table}:{segment.line}: the label {segment.label!r} is none of the {len(labels)} trained ones",
-            hint=f"known: {', '.join(list(labels)[:5])}{', ...' if len(labels) > 5 else ''}",
+            hint=did_you_mean(segment.label, labels, f"known: {known}"),
         )
     return labels[segment.label]
 
