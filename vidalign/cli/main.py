@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 INTERRUPTED = 130
 TERMINATED = 143
+_received: list[int] = []
+"""The signals that ask this process to leave."""
 
 
 class LazyGroup(click.Group):
@@ -147,15 +149,12 @@ def run() -> NoReturn:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """Unwind on the first signal, so that temporary files go; leave at once on the second."""
-    for known in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(known, _leave_at_once)
+    _received.append(number)
+    if len(_received) > 1:
+        os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(TERMINATED)
-
-
-def _leave_at_once(number: int, frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
