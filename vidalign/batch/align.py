@@ -343,8 +343,7 @@ class _Batch:
         yield from self._settled(pair, inputs, features)
 
     def _settled(self, pair: Pair, inputs: Inputs, features: Features | VidalignError) -> Iterator[Ended]:
-        with computing_with(self._run.threads):
-            end = _aligned(pair, self._run, inputs, features)
+        end = _aligned(pair, self._run, inputs, features)
         self._ledger.settle(_entry(pair), end[0].error)
         yield end
         check_room(end[0].error)
@@ -370,7 +369,8 @@ def _aligned(pair: Pair, run: AlignRun, inputs: Inputs, features: Features | Vid
     if isinstance(features, VidalignError):
         outcome = features
     else:
-        outcome = attempt(lambda: align_with(pair, run, inputs, features), pair.video)
+        with run.aligners.alone, computing_with(run.threads):
+            outcome = attempt(lambda: align_with(pair, run, inputs, features), pair.video)
     if isinstance(outcome, VidalignError):
         return ItemResult(pair.name, "failed", source, error=outcome), None
     alignment = outcome.alignment
