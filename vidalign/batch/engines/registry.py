@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
 
-from vidalign.batch.extract import Begin, Planned, extract_items
+from vidalign.batch.extract import Begin, Planned
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
 from vidalign.batch.shards import Dealing
@@ -15,7 +14,7 @@ from vidalign.errors import UsageError
 ENGINES = ("local", "ray")
 
 
-class Engine(Protocol):
+class Extract(Protocol):
     """Extracts as `extract_items` says."""
 
     def __call__(
@@ -32,12 +31,20 @@ class Engine(Protocol):
         """What became of each item, as soon as it is on disk."""
 
 
-def make_engine(name: str, options: Mapping[str, Any]) -> Engine:
-    """The engine of that name; raises UsageError on options that it has not."""
-    if name == "ray":
-        from vidalign.batch.engines.ray import RayOptions, extract_on_ray
+class Engine(Protocol):
+    """Many machines."""
 
-        return partial(extract_on_ray, options=RayOptions.parse(options))
+    @property
+    def extract(self) -> Extract:
+        """Videos become features files."""
+
+
+def make_engine(name: str, options: Mapping[str, Any]) -> Engine | None:
+    """The engine of that name, None for this machine; raises UsageError on options that it has not."""
+    if name == "ray":
+        from vidalign.batch.engines.ray import RayEngine, RayOptions
+
+        return RayEngine(RayOptions.parse(options))
     if options:
         raise UsageError(f"--engine {name} has no options", hint="leave --engine-option out")
-    return extract_items
+    return None
