@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import click
 
 from vidalign.cli.options import Command
-from vidalign.errors import UsageError, VidalignError
+from vidalign.errors import VidalignError
 
 if TYPE_CHECKING:
     from vidalign.batch.engines.registry import Engine, Extract
@@ -98,6 +98,7 @@ def brought_near(given: Given, area: Area, engine: Engine | None, timeout: float
     Raises UsageError for a URL that cannot be used.
     """
     from vidalign.batch.extract import extract_items
+    from vidalign.batch.files import urls_here_only
     from vidalign.batch.remote.inputs import split_urls
     from vidalign.batch.remote.run import RemoteRun
 
@@ -110,16 +111,11 @@ def brought_near(given: Given, area: Area, engine: Engine | None, timeout: float
         yield Near(here, listed_here, [], folder, near_root, extract)
         return
     if engine is not None:
-        raise urls_with_an_engine()
+        raise urls_here_only()
     with around(area, timeout) as place, place.telling():
         more = list(place.files.named(far, listed_far, root if isinstance(root, str) else None))
         folder, outputs = place.folder(folder)
         yield Near(here, listed_here, more, folder, near_root, RemoteRun(place.files, outputs).extract)
-
-
-def urls_with_an_engine() -> UsageError:
-    """What is said where one is given to many machines."""
-    return UsageError("URLs go with --engine local", hint="or give Ray paths that all its machines see")
 
 
 class Around:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +16,6 @@ from typing import Any
 import pytest
 
 from vidalign.batch.engines import orders as orders_room
-from vidalign.batch.engines import ray as engine
-from vidalign.batch.engines.fleet import WorkerLostError
 from vidalign.batch.engines.orders import ExtractOrders, Orders, Terms
 from vidalign.batch.engines.ray import RayCluster, RayEngine, RayOptions, Worker, connected
 from vidalign.batch.engines.registry import ENGINES, make_engine
@@ -126,7 +123,7 @@ def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     """The short form of `python -m tests.endurance.ray_nodes`; Ray stays out of this process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.endurance.ray_nodes", "--videos", "10"],
+        [sys.executable, "-m", "tests.endurance.ray_nodes", "--short", "--videos", "10"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -134,47 +131,6 @@ def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing lost" in done.stdout
-
-
-class Near:
-    """A cluster of one worker in this process, which dies of the videos called so."""
-
-    def __init__(self, ray: object, orders: Orders[Any], options: RayOptions) -> None:
-        self._orders = orders
-
-    def places(self) -> int:
-        return 1
-
-    def hire(self) -> tuple[Worker[Any], Any]:
-        worker = Worker(self._orders)
-        return worker, (worker.ready, ())
-
-    def ask(self, worker: Worker[Any], task: Any) -> Any:
-        return worker.do, (task,)
-
-    def answered(self, tickets: list[Any], seconds: float) -> list[Any]:
-        return tickets[:1]
-
-    def collect(self, ticket: Any) -> Any:
-        work, told = ticket
-        if told and told[0][0].name.startswith("deadly"):
-            raise WorkerLostError("out of memory")
-        answer = work(*told)
-        if isinstance(answer, VidalignError):
-            raise answer
-        return answer or []
-
-    def dismiss(self, worker: Worker[Any]) -> None:
-        worker.close()
-
-
-@pytest.fixture
-def near(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: Path) -> Path:
-    """No Ray, and a folder to be in; gives it."""
-    monkeypatch.setattr(engine, "connected", nullcontext)
-    monkeypatch.setattr(engine, "RayCluster", Near)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def plan_for(*videos: Path) -> list[Planned]:

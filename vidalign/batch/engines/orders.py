@@ -10,13 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from vidalign.batch.align import Ended
+from vidalign.batch.align import Ended, align_pairs, entry_of
 from vidalign.batch.extract import Planned, extract_items
 from vidalign.batch.extraction import Extraction
 from vidalign.batch.failures import record_failure
+from vidalign.batch.foreign import looking_first
 from vidalign.batch.ledger import Entry
+from vidalign.batch.pairs import Unpaired
 from vidalign.batch.pipeline import Many, Settings
 from vidalign.batch.report import ItemResult
+from vidalign.batch.settings import AlignRun, Pair
 from vidalign.batch.shards import Dealing
 from vidalign.errors import ChildDiedError, VidalignError
 from vidalign.store.items import Item
@@ -147,3 +150,66 @@ class ExtractOrders(Orders[Videos]):
     def seconds(self, end: Ended) -> float | None:
         """See `Orders.seconds`."""
         return end[0].details.get("duration")
+
+
+@dataclass(frozen=True)
+class AlignOrders(Orders[Pair | Unpaired]):
+    """Pairs become alignments in one folder, and videos without subtitles records.
+
+    Pairs know where their features are kept; `words` says whether some come without sentence features, and
+    `extracts` whether some come without features. Answers leave the similarity matrix on disk.
+    """
+
+    run: AlignRun
+    folder: Path | None
+    words: bool
+    extracts: bool
+
+    @property
+    def device(self) -> str:
+        """See `Orders.device`."""
+        return self.run.device
+
+    @property
+    def reader(self) -> str:
+        """See `Orders.reader`."""
+        return self.run.reader
+
+    def check(self) -> None:
+        """See `Orders.check`."""
+        self.run.check(words=self.words)
+
+    def around(self) -> AbstractContextManager[None]:
+        """See `Orders.around`: the files of many are strangers'."""
+        return looking_first()
+
+    def entries(self, task: Pair | Unpaired) -> list[Entry]:
+        """See `Orders.entries`."""
+        return [entry_of(task)]
+
+    def ends(self, task: Pair | Unpaired, many: Many) -> Iterator[Ended]:
+        """See `Orders.ends`."""
+        terms = self.terms
+        ends = align_pairs(
+            [task] if isinstance(task, Pair) else [],
+            self.run,
+            unpaired=[task] if isinstance(task, Unpaired) else [],
+            folder=self.folder,
+            overwrite=terms.overwrite,
+            retry_failed=terms.retry_failed,
+            dry_run=terms.dry_run,
+            dealing=terms.dealing,
+            tidy=False,
+            settings=terms.settings,
+            many=many,
+            extracts=self.extracts,
+        )
+        for result, alignment in ends:
+            yield result, None if alignment is None else replace(alignment, similarity=None)
+
+    def seconds(self, end: Ended) -> float | None:
+        """See `Orders.seconds`: to the end of the last clip."""
+        result, alignment = end
+        if result.status not in ("done", "partial") or alignment is None or alignment.times is None:
+            return None
+        return float(alignment.times[-1][1]) if len(alignment.times) else None

@@ -16,16 +16,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Literal
 
-from vidalign.batch.align import Ended
+from vidalign.batch.align import Begin as BeginPair
+from vidalign.batch.align import Ended, read_any, with_kept
+from vidalign.batch.align import written_by as written_by_pairs
 from vidalign.batch.boundary import attempt
+from vidalign.batch.encoding import Progress
 from vidalign.batch.engines.fleet import Fleet, WorkerLostError
-from vidalign.batch.engines.orders import ExtractOrders, Orders, Task, Terms, Videos, failed
+from vidalign.batch.engines.orders import AlignOrders, ExtractOrders, Orders, Task, Terms, Videos, failed
 from vidalign.batch.engines.sharing import SharedPipeline
 from vidalign.batch.extract import Begin, Planned, written_by
 from vidalign.batch.ledger import clear_leftovers
+from vidalign.batch.pairs import Found, Unpaired, without_urls
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import check_room
+from vidalign.batch.settings import AlignRun, Pair
 from vidalign.batch.shards import Dealing
 from vidalign.errors import MissingExtraError, UsageError, VidalignError
 
@@ -107,6 +112,10 @@ class Worker(Generic[Task]):
         self._stack.close()
 
 
+def _unheard(done: float, length: float | None) -> None:
+    """Progress that nobody asked for."""
+
+
 @dataclass(frozen=True)
 class RayEngine:
     """Does the work by the actors of a Ray cluster: $RAY_ADDRESS, that of this machine, or a new one.
@@ -133,25 +142,58 @@ class RayEngine:
         orders = ExtractOrders(terms, tuple(planned.extraction for planned in plan))
         videos = list(zip(*(planned.items for planned in plan), strict=True))
 
-        def tell(items: Videos, seconds: float) -> None:
-            if progress is not None:
-                progress(items[0])(seconds, seconds)
+        def begin(items: Videos) -> Progress:
+            return _unheard if progress is None else progress(items[0])
 
-        with closing(self._ends(orders, videos, list(written_by(plan)), tell)) as ends:
+        with closing(self._ends(orders, videos, list(written_by(plan)), begin)) as ends:
             for result, _ in ends:
                 yield result
+
+    def align(
+        self,
+        found: Found,
+        run: AlignRun,
+        *,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        dry_run: bool = False,
+        dealing: Dealing | None = None,
+        settings: Settings | None = None,
+        progress: BeginPair | None = None,
+    ) -> Generator[Ended, None, None]:
+        """See `Engine.align`."""
+        found = without_urls(found)
+        run.check_texts(found.pairs)
+        pairs = with_kept(found.pairs, run)
+        terms = Terms(overwrite, retry_failed, dry_run, dealing, settings or Settings())
+        words = any(pair.texts is None for pair in pairs)
+        orders = AlignOrders(terms, run, found.folder, words, read_any(pairs))
+
+        def begin(task: Pair | Unpaired) -> Progress:
+            return _unheard if progress is None or isinstance(task, Unpaired) else progress(task)
+
+        tasks: list[Pair | Unpaired] = [*found.failed, *pairs]
+        return self._ends(orders, tasks, list(written_by_pairs(pairs, found.folder)), begin)
 
     def _ends(
         self,
         orders: Orders[Task],
         tasks: Sequence[Task],
         written: Sequence[Path],
-        tell: Callable[[Task, float], None],
+        begin: Callable[[Task], Progress],
     ) -> Generator[Ended, None, None]:
-        """What becomes of the outputs of all tasks; progress is told by whole videos.
+        """What becomes of the outputs of all tasks.
 
-        What killed processes left beside the files `written` is cleared.
+        A task begins when it is dealt, and its progress is told at its end: what an actor is in the middle of
+        is not known here. What killed processes left beside the files `written` is cleared.
         """
+        meters: dict[int, Progress] = {}
+
+        def begun() -> Iterator[Task]:
+            for task in tasks:
+                meters[id(task)] = _unheard if orders.terms.dry_run else begin(task)
+                yield task
+
         tidied = () if orders.terms.dry_run else written
         clear_leftovers(tidied)
         try:
@@ -162,10 +204,10 @@ class RayEngine:
                     at_once=AT_ONCE,
                     patience=self.options.patience,
                 )
-                for task, ends in fleet.answers(tasks):
-                    seconds = [each for each in map(orders.seconds, ends) if each]
-                    if seconds:
-                        tell(task, seconds[0])
+                for task, ends in fleet.answers(begun()):
+                    meter, seconds = meters.pop(id(task)), next(filter(None, map(orders.seconds, ends)), None)
+                    if seconds is not None:
+                        meter(seconds, seconds)
                     for end in ends:
                         yield end
                         check_room(end[0].error)
