@@ -138,7 +138,7 @@ def lose_the_driver(trial: Trial, cluster: Any) -> None:
 
 
 def run(work: Path, videos: int, *, short: bool) -> None:
-    """All on one cluster; `short`: the driver, which is the same for both commands, is lost once."""
+    """All on one cluster; `short`: one command loses a node, the other its driver."""
     from ray.cluster_utils import Cluster
 
     draw(work, videos)
@@ -149,7 +149,7 @@ def run(work: Path, videos: int, *, short: bool) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     os.environ["RAY_ADDRESS"] = cluster.address
     try:
-        for trial in trials:
+        for trial in trials[1:] if short else trials:
             lose_a_node(trial, cluster)
         for trial in trials[:1] if short else trials:
             lose_the_driver(trial, cluster)

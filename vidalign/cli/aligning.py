@@ -45,7 +45,7 @@ class GivenPairs(NamedTuple):
 
         if any(isinstance(each, str) and is_url(each) for each in (*self, kept)):
             raise urls_here_only()
-        if self.table is None and isinstance(self.video, Path) and not self.video.is_dir():
+        if isinstance(self.video, Path) and (self.video.is_file() or self.features is not None):
             raise UsageError(
                 "--engine ray goes with many videos",
                 hint="leave it out, or give folders or --pairs CSV -o DIR",

@@ -135,6 +135,8 @@ def test_shards_share_the_work(films: Path, cli: Run) -> None:
     [
         (("films/a.mp4", "films/a.vtt", "-o", "-"), "--engine ray goes with many videos"),
         (("films/a.mp4",), "--engine ray goes with many videos"),
+        (("gone.mp4", "--features", "films/a.vtt"), "--engine ray goes with many videos"),
+        (("gone",), "gone does not exist"),
         (("films",), "many videos need a folder"),
         (("s3://bucket/films", "-o", "out"), "URLs go with --engine local"),
         (("films", "-o", "s3://bucket/out"), "URLs go with --engine local"),
