@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from vidalign.backbones import registry
 from vidalign.batch.engines import orders as orders_room
 from vidalign.batch.engines.orders import ExtractOrders, Orders, Terms
 from vidalign.batch.engines.ray import RayCluster, RayEngine, RayOptions, Worker, connected
@@ -256,3 +257,20 @@ def test_a_node_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
     assert isinstance(error, UsageError)
     assert "cannot enter" in error.message
     assert "all nodes see" in error.hint
+
+
+def test_a_worker_loads_a_network_once(near: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though every video brings the threads and the runtime of the folder anew."""
+    loaded: list[str] = []
+    load = registry.load_backbone
+
+    def counted(name: str, *given: Any, **how: Any) -> registry.Backbone:
+        loaded.append(name)
+        return load(name, *given, **how)
+
+    monkeypatch.setattr(registry, "load_backbone", counted)
+    videos = [Path(shutil.copy(clip_file, near / f"{name}.mp4")) for name in "abc"]
+    [plan, _] = plan_for(*videos)
+    results = RAY.extract([plan], settings=Settings(workers=0, deterministic=True))
+    assert [result.status for result in results] == ["done"] * 3
+    assert loaded == ["mini"]
