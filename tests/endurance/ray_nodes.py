@@ -120,10 +120,14 @@ def lose_a_node(trial: Trial, cluster: Any) -> None:
 
 
 def lose_the_driver(trial: Trial, cluster: Any) -> None:
-    """Kill the driver, start it again, stop it in order, start it again: what was finished is not touched."""
+    """Kill the driver, start it again, stop it in order, start it again: what was finished is not touched.
+
+    It is stopped when it has told of an item: outputs alone may be of the actors that its forerunner left.
+    """
     node = cluster.add_node(num_cpus=1)
     for number in (signal.SIGKILL, signal.SIGTERM):
         run = trial.start("driver", *RAY)
+        assert run.stdout is not None and run.stdout.readline()
         trial.wait_for("driver", len(trial.made("driver")) + 1)
         run.send_signal(number)
         run.communicate(timeout=PATIENCE)
@@ -143,8 +147,8 @@ def run(work: Path, videos: int, *, short: bool) -> None:
 
     draw(work, videos)
     trials = [Trial(work, command) for command in COMMANDS]
-    for trial in trials:
-        trial.finish(trial.start("plain"))
+    for trial, process in [(trial, trial.start("plain")) for trial in trials]:
+        trial.finish(process)
         assert len(trial.made("plain")) == videos - 1
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     os.environ["RAY_ADDRESS"] = cluster.address

@@ -124,7 +124,7 @@ def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     """The short form of `python -m tests.endurance.ray_nodes`; Ray stays out of this process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.endurance.ray_nodes", "--short", "--videos", "10"],
+        [sys.executable, "-m", "tests.endurance.ray_nodes", "--short", "--videos", "12"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
