@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import vidalign
 from tests.tiny import draw_video, made_features, write_vtt
+from vidalign.aligners import registry
+from vidalign.batch import align as room
 from vidalign.batch.align import align_pairs
-from vidalign.batch.aligning import align_pair
+from vidalign.batch.aligning import Outcome, align_pair
+from vidalign.batch.pipeline import Settings
 from vidalign.batch.settings import AlignRun, Pair
 from vidalign.errors import DataError, ModelError, OutputMismatchError, SubtitleError, UsageError, VideoError
 from vidalign.store.features import read_features, write_features
@@ -207,3 +213,40 @@ def test_one_bad_pair_of_several(tiny: Path, clip_file: Path, subtitles: Path, t
     assert [result.status for result in results] == ["failed", "failed", "done"]
     assert results[0].error is not None
     assert results[0].error.message.startswith(f"{clip_file}: {empty}: ")
+
+
+def test_threads_that_share_a_run_load_once_and_align_one_at_a_time(
+    tiny: Path, clip_file: Path, subtitles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads, inside, most = [], [], []
+    load, align_with = registry.load_aligner, room.align_with
+
+    def loading(*given: Any, **how: Any) -> registry.Aligner:
+        loads.append(given)
+        return load(*given, **how)
+
+    def aligning(*given: Any) -> Outcome:
+        inside.append(given)
+        most.append(len(inside))
+        time.sleep(0.05)
+        made = align_with(*given)
+        inside.remove(given)
+        return made
+
+    monkeypatch.setattr(registry, "load_aligner", loading)
+    monkeypatch.setattr(room, "align_with", aligning)
+    write_features(tmp_path / "f.h5", made_features())
+    run = AlignRun("mini", device="cpu", threshold=0.0)
+    pairs = [
+        replace(pair(clip_file, subtitles, tmp_path / "out" / f"{name}.h5", name), features=tmp_path / "f.h5")
+        for name in "abcd"
+    ]
+
+    def aligned(one: Pair) -> list[str]:
+        ends = align_pairs([one], run, folder=tmp_path / "out", settings=Settings(deterministic=True))
+        return [result.status for result, _ in ends]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(aligned, pairs)) == [["done"]] * 4
+    assert (len(loads), most) == (1, [1] * 4)
+    assert len({path.read_bytes() for path in (tmp_path / "out").glob("*.h5")}) == 1

@@ -18,6 +18,7 @@ from vidalign.backbones.runtimes.openvino import OpenVINONetwork
 from vidalign.batch import extraction as room
 from vidalign.batch.device import Place
 from vidalign.batch.extraction import Extraction
+from vidalign.batch.settings import AlignRun
 from vidalign.errors import MissingExtraError, UsageError
 
 CPU = Extraction("mini", device="cpu")
@@ -67,7 +68,7 @@ def test_places_that_are_one_device_share_a_network_between_threads(
     monkeypatch.setattr(registry, "load_backbone", counted)
     places = (Place("cpu", "float32"), Place("cpu:0", "float32"), Place("cpu", "float32"))
     monkeypatch.setattr(room, "choose_places", lambda device: places)
-    extraction = replace(CPU)
+    extraction = Extraction("mini", device="cpu")
     clips = np.random.default_rng(0).integers(0, 256, (3, 1, 8, 32, 32, 3), dtype=np.uint8)
 
     def encode(place: Place) -> np.ndarray:
@@ -81,9 +82,30 @@ def test_places_that_are_one_device_share_a_network_between_threads(
 
 
 def test_it_travels_without_what_it_loaded(tiny: Path) -> None:
-    extraction = replace(CPU, compiled=True)
-    _ = extraction.places, extraction.card
-    extraction._loaded["cpu"] = None  # type: ignore[assignment]
+    extraction = Extraction("mini", device="cpu")
+    _ = extraction.places, extraction.card, extraction.model
     moved = pickle.loads(pickle.dumps(extraction))
     assert moved == extraction
     assert set(vars(moved)) == set(Extraction.__dataclass_fields__)
+    assert len(pickle.dumps(extraction)) < 2000 < len(pickle.dumps(extraction.model.network.state_dict()))
+
+
+def test_settings_that_follow_share_what_is_loaded(tiny: Path) -> None:
+    """Workers are told the threads and the runtime of a folder anew with every video."""
+    extraction = Extraction("mini", device="cpu")
+    network = extraction.model
+    assert replace(extraction, runtime="torch", dtype="float32").model is network
+    for other in ({"threads": 1}, {"runtime": "openvino"}, {"weights": tiny / "mini-s3d.safetensors"}):
+        assert replace(extraction, **other).model is not network
+    assert Extraction("mini", device="cpu").model is not network
+
+
+def test_so_do_the_runs_of_alignments(tiny: Path) -> None:
+    run = AlignRun("mini", device="cpu")
+    aligner, network = run.aligner, run.extraction.model
+    other = replace(run, threshold=0.1, runtime="torch", matrix=False)
+    assert other.aligner is aligner and other.extraction.model is network
+    assert replace(run, scorer="similarity").aligner is not aligner
+    moved = pickle.loads(pickle.dumps(run))
+    assert moved == run and set(vars(moved)) == set(AlignRun.__dataclass_fields__)
+    assert len(pickle.dumps(run)) < 2000

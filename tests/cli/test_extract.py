@@ -212,7 +212,7 @@ def test_several_backbones_get_a_folder_each(
             for item in items:
                 yield ItemResult(item.name, "done", str(item.source), str(item.output))
 
-    monkeypatch.setattr("vidalign.batch.engines.registry.extract_items", pretend)
+    monkeypatch.setattr("vidalign.batch.extract.extract_items", pretend)
     monkeypatch.setattr(sys, "stdin", stdin_of([two / "a.mp4"]))
     monkeypatch.chdir(tmp_path)
     both = ("--backbone", "mini", "--backbone", "s3d-howto100m", "--backbone", "mini")

@@ -165,7 +165,7 @@ def test_a_job_is_told_what_was_typed(films: Path, cli: Run, monkeypatch: pytest
     monkeypatch.setenv("VIDALIGN_EXTRACT_DTYPE", "float32")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"films/a.mp4")))
     typed = ("--backbone", "mini", "--backbone", "s3d", "--overwrite", "--fail-fast", "-vv", "--root", films)
-    typed = (*typed, "--workers", "auto", "--memory", "64", "--engine-option", "cpus=2")
+    typed = (*typed, "--workers", "auto", "--memory", "64", "--engine", "ray", "--engine-option", "cpus=2")
     assert (
         cli("extract", "-o", "out", *typed, "--launch", "slurm", "--jobs", "2", "--", "-x.mp4", "-")[0] == 0
     )
@@ -175,7 +175,7 @@ def test_a_job_is_told_what_was_typed(films: Path, cli: Run, monkeypatch: pytest
     assert words[-3:] == ["--", "-x.mp4", "-"]
     options = " ".join(words[8:-3]).split(" --")
     expected = f"--output out --backbone mini --backbone s3d --root {films} --overwrite --fail-fast"
-    expected += " --memory 64 --engine-option cpus=2"
+    expected += " --memory 64 --engine ray --engine-option cpus=2"
     assert sorted(options) == sorted([*expected.split(" --"), "verbose", "verbose"])
 
 

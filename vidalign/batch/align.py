@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -52,6 +52,7 @@ def align_pairs(
     many: Many | None = None,
     elsewhere: Container[Path] = frozenset(),
     joined: Callable[[], None] = lambda: None,
+    extracts: bool | None = None,
     progress: Begin | None = None,
 ) -> Generator[Ended, None, None]:
     """Check everything now; then, as the results are asked for, align.
@@ -59,7 +60,8 @@ def align_pairs(
     What needs no work comes first, then each result, with its alignment, as soon as its file is on disk.
     Outputs, and features kept, that are `elsewhere` are finished. With the `folder` of many outputs there
     is a run file and a record of each failure in it, also of the videos `unpaired`, as `extract_items` has,
-    which tells of the other arguments.
+    which tells of the other arguments. `extracts`: whether the run file holds how features are made; None:
+    where one of these pairs has none.
 
     Raises UsageError or one of its kind, at the call: no model, an output of other inputs or settings
     (`overwrite` redoes it, and the features kept); StoreError where a folder cannot be written.
@@ -68,7 +70,8 @@ def align_pairs(
     run.check(words=any(pair.texts is None for pair in pairs))
     run.check_texts(pairs)
     pairs = _with_kept_features(pairs, run, elsewhere, renew=overwrite)
-    ledger = _ledger(pairs, run, folder, dealing, Manner(overwrite, retry_failed))
+    extracts = read_any(pairs) if extracts is None else extracts
+    ledger = _ledger(pairs, run, folder, dealing, Manner(overwrite, retry_failed, extracts))
     looked = [(pair, None if overwrite else _end_before(pair, run, ledger, elsewhere)) for pair in pairs]
     due = [pair for pair, end in looked if end is None]
     ends = [end for _, end in looked if end is not None]
@@ -93,17 +96,33 @@ def align_pairs(
     joined()
     run = _following(run, ledger.threads, features.threads)
     if tidy:
-        written = [*outputs, *(pair.output for pair in pairs if pair.output is not None)]
-        clear_leftovers(written if folder is None else [*written, folder / RUN])
+        clear_leftovers(written_by(pairs, folder))
     many = many or partial(extract_many, settings=settings or Settings())
     return _Batch(run, ledger, features, many, progress).results([*alone, *ends], due)
 
 
+def written_by(pairs: Iterable[Pair], folder: Path | None) -> Iterator[Path]:
+    """All outputs, features kept too, and a file where the run files go."""
+    if folder is not None:
+        yield folder / RUN
+    for pair in pairs:
+        if pair.output is not None:
+            yield pair.output
+        if pair.kept is not None:
+            yield from (pair.kept.folder / RUN, pair.kept.output)
+
+
+def read_any(pairs: Iterable[Pair]) -> bool:
+    """Whether the video of one of them is read."""
+    return any(not pair.has_features for pair in pairs)
+
+
 class Manner(NamedTuple):
-    """How a run treats what is there."""
+    """How a run treats what is there, and whether it makes features."""
 
     overwrite: bool
     retry_failed: bool
+    extracts: bool
 
 
 def _as_recorded(run: AlignRun, folder: Path | None, *, steady: bool) -> AlignRun:
@@ -142,9 +161,10 @@ def _ledger(
 ) -> Ledger:
     if folder is None:
         return NoLedger()
-    how = partial(told.of_alignments, run, extracts=any(not pair.has_features for pair in pairs))
+    how = partial(told.of_alignments, run, extracts=manner.extracts)
     first = told.first_alignment([pair.output for pair in pairs if pair.output is not None])
-    return Ledger(Wanted(folder, "align", how, dealing, first, run.threads), run.reader, **manner._asdict())
+    wanted = Wanted(folder, "align", how, dealing, first, run.threads)
+    return Ledger(wanted, run.reader, overwrite=manner.overwrite, retry_failed=manner.retry_failed)
 
 
 def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Ledger:
@@ -159,11 +179,21 @@ def _features_ledger(due: Sequence[Pair], run: AlignRun, overwrite: bool) -> Led
 
 
 def kept_items(pairs: Sequence[Pair], run: AlignRun) -> dict[Path, Item]:
-    """The features files that --save-features keeps, by the videos that they are of."""
+    """The features files that --save-features keeps, by the videos that they are of.
+
+    Pairs that know theirs keep it: names alone do not say who else there is.
+    """
     if run.save_features is None:
         return {}
-    named = [(pair.video, pair.name) for pair in pairs if not pair.has_features]
-    return {item.source: item for item in place(named, run.save_features, ".h5")}
+    known = {pair.video: pair.kept for pair in pairs if pair.kept is not None}
+    named = [(pair.video, pair.name) for pair in pairs if not pair.has_features and pair.video not in known]
+    return known | {item.source: item for item in place(named, run.save_features, ".h5")}
+
+
+def with_kept(pairs: Sequence[Pair], run: AlignRun) -> list[Pair]:
+    """The pairs, those whose videos are read knowing where --save-features keeps what is made of them."""
+    items = kept_items(pairs, run)
+    return [pair if pair.has_features else replace(pair, kept=items.get(pair.video)) for pair in pairs]
 
 
 def _with_kept_features(
@@ -173,14 +203,14 @@ def _with_kept_features(
 
     Raises OutputMismatchError for other ones.
     """
-    items = kept_items(pairs, run)
-    for item in () if renew else items.values():
-        attempt(partial(features_finished, item, run.extraction), item.source)
     found = []
-    for pair in pairs:
-        kept = None if pair.has_features else items.get(pair.video)
-        given = kept.output if kept is not None and kept.output in elsewhere else pair.features
-        found.append(pair if kept is None else replace(pair, kept=kept, features=given, renew=renew))
+    for pair in with_kept(pairs, run):
+        if pair.kept is not None:
+            if not renew:
+                attempt(partial(features_finished, pair.kept, run.extraction), pair.video)
+            given = pair.kept.output if pair.kept.output in elsewhere else pair.features
+            pair = replace(pair, features=given, renew=renew)
+        found.append(pair)
     return found
 
 
@@ -198,7 +228,7 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
     if found is None:
         failed = _stale_features(pair, run)
     if found is None and failed is None and pair.output is not None:
-        failed = ledger.former_failure(_entry(pair))
+        failed = ledger.former_failure(entry_of(pair))
     if failed is not None:
         return ItemResult(pair.name, "failed", str(pair.video), error=failed), None
     if found is None or isinstance(found, VidalignError):
@@ -212,8 +242,7 @@ def _end_before_work(pair: Pair, run: AlignRun, ledger: Ledger) -> Ended | None:
 
 def _unpaired_end(unpaired: Unpaired, ledger: Ledger, *, record: bool) -> Ended:
     """The end of a video without subtitles; it is made from them too, once they are there."""
-    item, error, files = unpaired
-    entry = Entry(item.name, item.output, (item.source, item.source.with_suffix(".vtt")), files)
+    item, error, entry = unpaired.item, unpaired.error, entry_of(unpaired)
     former = ledger.former_failure(entry)
     if former is None and record:
         ledger.note(entry, error)
@@ -228,8 +257,11 @@ def _stale_features(pair: Pair, run: AlignRun) -> StaleError | None:
     return found if isinstance(found, StaleError) else None
 
 
-def _entry(pair: Pair) -> Entry:
+def entry_of(pair: Pair | Unpaired) -> Entry:
     """As the ledger knows it."""
+    if isinstance(pair, Unpaired):
+        item, _, files = pair
+        return Entry(item.name, item.output, (item.source, item.source.with_suffix(".vtt")), files)
     return Entry(pair.name, pair.output or Path(pair.name), pair.inputs, pair.files)
 
 
@@ -305,7 +337,7 @@ class _Batch:
 
     def _taken(self, pair: Pair) -> Inputs | None:
         """What a pair says, where it is this process's now; else it is put off, or its end is known."""
-        entry = _entry(pair)
+        entry = entry_of(pair)
         if not self._ledger.take(entry):
             self._rounds.others_have(pair)
             return None
@@ -334,7 +366,7 @@ class _Batch:
         self._failures[pair.name] += isinstance(features, VidalignError)
         pause = pause_after(features, self._failures[pair.name])
         if pause is not None:
-            self._ledger.give_back(_entry(pair))
+            self._ledger.give_back(entry_of(pair))
             self._rounds.put_off(pair, pause)
             return
         del self._failures[pair.name]
@@ -343,9 +375,8 @@ class _Batch:
         yield from self._settled(pair, inputs, features)
 
     def _settled(self, pair: Pair, inputs: Inputs, features: Features | VidalignError) -> Iterator[Ended]:
-        with computing_with(self._run.threads):
-            end = _aligned(pair, self._run, inputs, features)
-        self._ledger.settle(_entry(pair), end[0].error)
+        end = _aligned(pair, self._run, inputs, features)
+        self._ledger.settle(entry_of(pair), end[0].error)
         yield end
         check_room(end[0].error)
 
@@ -370,7 +401,8 @@ def _aligned(pair: Pair, run: AlignRun, inputs: Inputs, features: Features | Vid
     if isinstance(features, VidalignError):
         outcome = features
     else:
-        outcome = attempt(lambda: align_with(pair, run, inputs, features), pair.video)
+        with run.aligners.alone, computing_with(run.threads):
+            outcome = attempt(lambda: align_with(pair, run, inputs, features), pair.video)
     if isinstance(outcome, VidalignError):
         return ItemResult(pair.name, "failed", source, error=outcome), None
     alignment = outcome.alignment

@@ -105,7 +105,7 @@ def extract_items(
     if dry_run:
         return (end for end in [*ends, *map(_planned, due)])
     if tidy:
-        clear_folders(plan)
+        clear_leftovers(written_by(plan))
     check_writable(task.item.output for task in due)
     _open(working)
     joined()
@@ -117,10 +117,10 @@ def extract_items(
     return _Batch(list(working), many, progress).results(ends, groups)
 
 
-def clear_folders(plan: Sequence[Planned]) -> None:
-    """Clear the folders of all outputs, and of the run files, of what killed processes left half-written."""
-    items = (item for planned in plan for item in planned.items)
-    clear_leftovers(path for item in items for path in (item.folder / RUN, item.output))
+def written_by(plan: Sequence[Planned]) -> Iterator[Path]:
+    """All outputs, and a file where the run files go."""
+    for item in (item for planned in plan for item in planned.items):
+        yield from (item.folder / RUN, item.output)
 
 
 def _tasks(planned: Planned, ledger: Ledger, elsewhere: Container[Path], files: Files) -> list[_Task]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vidalign.backbones.spec import backbone_spec, check_extra, check_recipe
 from vidalign.batch.device import Place, choose_places
+from vidalign.batch.loaded import Loaded
 from vidalign.batch.pooling import Pooling
 from vidalign.batch.steady import computing_with
 from vidalign.errors import MissingExtraError, UsageError
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 Dtype = Literal["float16", "float32"]
 Runtime = Literal["auto", "torch", "openvino"]
 
-_LOADING = threading.Lock()
-
 
 @dataclass(frozen=True)
 class Extraction:
@@ -40,6 +38,7 @@ class Extraction:
     `recipe` is a name or a YAML file, `weights` a checkpoint file; None: what the card says. With `gvf` a
     video has one row, all its clips pooled. `device` may name several GPUs. `runtime` auto is torch;
     `compiled` has torch compile the network. `threads` compute, on the CPU; None: as many as torch takes.
+    A copy with other settings shares the `networks` that are loaded.
     """
 
     backbone: str
@@ -52,9 +51,10 @@ class Extraction:
     runtime: Runtime = "auto"
     compiled: bool = False
     threads: int | None = None
+    networks: Loaded[Backbone] = field(default_factory=Loaded, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was told, without what was loaded for it."""
+        """What was told, without what was found out and loaded for it."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
@@ -118,23 +118,19 @@ class Extraction:
         held = place or self.place
         return Encoder(self._on(held), device=held.device, precision=held.precision, pad=pad or self.compiled)
 
-    @cached_property
-    def _loaded(self) -> dict[str, Backbone]:
-        return {}
-
     def _on(self, place: Place) -> Backbone:
         from vidalign.backbones.registry import load_backbone
         from vidalign.backbones.runtimes.choose import prepared
 
-        with _LOADING, computing_with(self.threads):
-            if place.device not in self._loaded:
-                backbone = load_backbone(
-                    self.backbone, self.weights, recipe=self.resolved_recipe, device=place.device
-                )
-                self._loaded[place.device] = prepared(
-                    backbone, place.device, self.runtime_family, compiled=self.compiled
-                )
-            return self._loaded[place.device]
+        device, recipe, family = place.device, self.resolved_recipe, self.runtime_family
+
+        def load() -> Backbone:
+            with computing_with(self.threads):
+                backbone = load_backbone(self.backbone, self.weights, recipe=recipe, device=device)
+                return prepared(backbone, device, family, compiled=self.compiled)
+
+        what = self.backbone, self.weights, self.weights_sha256, recipe
+        return self.networks.get((*what, device, family, self.compiled, self.threads), load)
 
     def check(self) -> None:
         """Raise what a wrong model, recipe, weights file, device or runtime, or a missing extra, would raise

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vidalign.batch.failures import State, state_of
+from vidalign.errors import UsageError
 from vidalign.store.items import Item, find_items, name_below
 from vidalign.text.subtitles.beside import SubtitleFolder, find_subtitles
 
@@ -88,3 +89,8 @@ class Files:
 
 HERE = Files()
 """Those of this machine."""
+
+
+def urls_here_only() -> UsageError:
+    """What is said where a URL is given to many machines."""
+    return UsageError("URLs go with --engine local", hint="or give Ray paths that all its machines see")

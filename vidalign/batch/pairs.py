@@ -7,11 +7,11 @@ import io
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from vidalign.batch.files import HERE, Files, Given, Subtitles
+from vidalign.batch.files import HERE, Files, Given, Subtitles, urls_here_only
 from vidalign.batch.foreign import only_text_track
 from vidalign.batch.settings import Pair
 from vidalign.errors import SubtitleError, UsageError
@@ -39,6 +39,16 @@ class Found:
     pairs: tuple[Pair, ...]
     failed: tuple[Unpaired, ...] = ()
     folder: Path | None = None
+
+
+def without_urls(found: Found) -> Found:
+    """The same for other machines, which see the paths of this one; raises UsageError for a URL's."""
+    looked = [(pair.files, pair.inputs) for pair in found.pairs]
+    looked += [(alone.files, (alone.item.source,)) for alone in found.failed]
+    if any(files.url(path) for files, paths in looked for path in paths):
+        raise urls_here_only()
+    pairs = tuple(replace(pair, files=HERE) for pair in found.pairs)
+    return replace(found, pairs=pairs, failed=tuple(each._replace(files=HERE) for each in found.failed))
 
 
 def single_pair(

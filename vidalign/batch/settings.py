@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from vidalign.backbones.spec import backbone_spec, check_extra
 from vidalign.batch.extraction import Extraction, Runtime
 from vidalign.batch.files import HERE, Files
 from vidalign.batch.foreign import text_track
+from vidalign.batch.loaded import Loaded
 from vidalign.errors import UsageError
 from vidalign.store.items import Item
 from vidalign.text.sentences import Segmentation, make_transcript
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from vidalign.aligners.registry import Aligner
     from vidalign.aligners.windowing import Mode, Windowing
+    from vidalign.backbones.registry import Backbone
 
 Unaligned = Literal["keep", "drop", "mark"]
 
@@ -73,6 +75,7 @@ class AlignRun:
 
     `windowing` and `margin` (seconds) are those of `vidalign.aligners.windowing.Windowing`. `threads` compute
     (None: as many as torch takes), for the features on the way `features_threads` (None: those as well).
+    A copy with other settings shares the `networks` and `aligners` that are loaded.
     """
 
     model: str
@@ -95,6 +98,12 @@ class AlignRun:
     compiled: bool = False
     threads: int | None = None
     features_threads: int | None = None
+    networks: Loaded[Backbone] = field(default_factory=Loaded, compare=False, repr=False)
+    aligners: Loaded[Aligner] = field(default_factory=Loaded, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was told, without what was found out and loaded for it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def card(self) -> ModelCard:
@@ -132,6 +141,7 @@ class AlignRun:
             runtime=self.runtime,
             compiled=self.compiled,
             threads=self.features_threads or self.threads,
+            networks=self.networks,
         )
 
     @cached_property
@@ -145,12 +155,16 @@ class AlignRun:
             return weights_sha256(self.card, "aligner", self.weights)
         return file_sha256(self.card, "aligner")
 
-    @cached_property
+    @property
     def aligner(self) -> Aligner:
         """The scorer, loaded at the first use."""
         from vidalign.aligners.registry import load_aligner
 
-        return load_aligner(self.model, self.weights, scorer=self.scorer, device=self.extraction.place.device)
+        device = self.extraction.place.device
+        return self.aligners.get(
+            (self.model, self.weights, self.scorer, device),
+            lambda: load_aligner(self.model, self.weights, scorer=self.scorer, device=device),
+        )
 
     def check(self, *, words: bool = True) -> None:
         """Raise what a wrong decoder or device, or a missing file of the scorer, would raise later.

@@ -15,6 +15,7 @@ from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
     computing_options,
     dry_run_option,
+    engine_options,
     fail_fast_option,
     json_option,
     overwrite_option,
@@ -29,8 +30,8 @@ from vidalign.cli.remote import Area, PathOrUrl, around, scratch_options, url_ro
 from vidalign.cli.untrusted import untrusted_option
 
 if TYPE_CHECKING:
+    from vidalign.batch.engines.registry import Align, Engine
     from vidalign.batch.pairs import Found
-    from vidalign.batch.remote.run import RemoteRun
     from vidalign.batch.report import ItemResult
     from vidalign.batch.settings import AlignRun
     from vidalign.batch.shards import Asked, Dealing
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @url_root_option
 @scratch_options
 @shard_option
+@engine_options
 @overwrite_option
 @retry_failed_option
 @fail_fast_option
@@ -74,6 +76,7 @@ def align(
     reader: str,
     area: Area,
     shard: Asked | None,
+    engine: Engine | None,
     manners: Manners,
     talk: Talk,
 ) -> None:
@@ -90,14 +93,16 @@ def align(
 
     if given.features is not None and save_features is not None:
         raise UsageError("--features and --save-features exclude each other", hint="leave one out")
+    if engine is not None:
+        given.check_spread(save_features)
     with around(area, manners.settings.timeout) as place, place.telling():
         found, outputs = given.find(place)
         found, dealing = _dealt(found, shard, talk)
         kept, features = (None, None) if save_features is None else place.folder(save_features)
         how = {**aligning, **computing._asdict(), "model": aligning["model"] or default_model()}
         run = AlignRun(**how, reader=reader, save_features=kept)
-        remote = RemoteRun(place.files, outputs, features)
-        if code := _align_all(found, run, remote, dealing, talk, manners):
+        doing = engine or RemoteRun(place.files, outputs, features)
+        if code := _align_all(found, run, doing.align, dealing, talk, manners):
             raise SystemExit(code)
 
 
@@ -118,7 +123,7 @@ def _dealt(found: Found, asked: Asked | None, talk: Talk) -> tuple[Found, Dealin
 
 
 def _align_all(
-    found: Found, run: AlignRun, remote: RemoteRun, dealing: Dealing | None, talk: Talk, manners: Manners
+    found: Found, run: AlignRun, align: Align, dealing: Dealing | None, talk: Talk, manners: Manners
 ) -> int:
     """Align, tell of each, and give the exit code."""
     from vidalign.batch.report import Report
@@ -129,7 +134,7 @@ def _align_all(
     report = Report(strict=manners.strict)
     tally = Tally(len(found.pairs) + len(found.failed))
     with meter_for(talk, tally):
-        aligned = remote.align(
+        aligned = align(
             found,
             run,
             overwrite=manners.overwrite,

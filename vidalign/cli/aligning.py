@@ -44,6 +44,20 @@ class GivenPairs(NamedTuple):
             return True
         return self.table is not None or (isinstance(self.video, Path) and self.video.is_dir())
 
+    def check_spread(self, kept: Path | str | None) -> None:
+        """Raise UsageError where this is nothing for many machines: a URL, also for `kept`, or one video."""
+        from vidalign.batch.files import urls_here_only
+        from vidalign.errors import UsageError
+        from vidalign.store.remote import is_url
+
+        if any(isinstance(each, str) and is_url(each) for each in (*self, kept)):
+            raise urls_here_only()
+        if isinstance(self.video, Path) and (self.video.is_file() or self.features is not None):
+            raise UsageError(
+                "--engine ray goes with many videos",
+                hint="leave it out, or give folders or --pairs CSV -o DIR",
+            )
+
     def find(self, place: Around) -> tuple[Found, RemoteOutputs | None]:
         """The pairs, and what takes their outputs to a URL; raises UsageError, SubtitleError, StoreError."""
         from vidalign.errors import UsageError

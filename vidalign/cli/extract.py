@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,8 +15,7 @@ from vidalign.cli.launch import launch_options, start_delay_option
 from vidalign.cli.options import (
     computing_options,
     dry_run_option,
-    engine_option,
-    engine_options_option,
+    engine_options,
     fail_fast_option,
     json_option,
     overwrite_option,
@@ -31,7 +30,7 @@ from vidalign.cli.options import (
 from vidalign.cli.remote import Given, PathOrUrl, brought_near, scratch_options, url_root_option
 
 if TYPE_CHECKING:
-    from vidalign.batch.engines.registry import Engine
+    from vidalign.batch.engines.registry import Engine, Extract
     from vidalign.batch.extract import Planned
     from vidalign.batch.extraction import Extraction
     from vidalign.batch.report import Report
@@ -80,8 +79,7 @@ if TYPE_CHECKING:
 @url_root_option
 @scratch_options
 @shard_option
-@engine_option
-@engine_options_option
+@engine_options
 @overwrite_option
 @retry_failed_option
 @fail_fast_option
@@ -105,8 +103,7 @@ def extract(
     root: Path | str | None,
     area: Area,
     shard: Asked | None,
-    engine: str,
-    engine_options: dict[str, Any],
+    engine: Engine | None,
     manners: Manners,
     talk: Talk,
 ) -> None:
@@ -116,7 +113,6 @@ def extract(
     too (s3://, gs://, https://). Finished videos are skipped, bad ones named and passed over. Prints the path
     of each finished file.
     """
-    from vidalign.batch.engines.registry import make_engine
     from vidalign.batch.extraction import Extraction, default_backbone
     from vidalign.errors import UsageError
 
@@ -129,8 +125,7 @@ def extract(
         Extraction(name, recipe, weights, device, dtype, reader, gvf, runtime, compiled) for name in names
     ]
     given = Given(sources, _listed(sources), folder, root)
-    made, timeout = make_engine(engine, engine_options), manners.settings.timeout
-    with brought_near(given, area, engine, made, timeout) as near:
+    with brought_near(given, area, engine, manners.settings.timeout) as near:
         report = _extract(near, extractions, shard, talk, manners)
     talk.say(str(report))
     if report.exit_code:
@@ -177,11 +172,11 @@ def _extract(
     for extraction, folder in zip(extractions, folders, strict=True):
         items = find_items(near.sources, folder, root=near.root, stdin=near.listed, more=near.more)
         plan.append(Planned(extraction, items if chosen is None else chosen.pick(items)))
-    return _run(plan, near.engine, None if chosen is None else chosen.dealing, talk, manners)
+    return _run(plan, near.extract, None if chosen is None else chosen.dealing, talk, manners)
 
 
 def _run(
-    plan: Sequence[Planned], engine: Engine, dealing: Dealing | None, talk: Talk, manners: Manners
+    plan: Sequence[Planned], extract: Extract, dealing: Dealing | None, talk: Talk, manners: Manners
 ) -> Report:
     from vidalign.batch.report import Report
     from vidalign.batch.tally import Tally
@@ -191,7 +186,7 @@ def _run(
     report = Report(strict=manners.strict)
     tally = Tally(len(plan[0].items), len(plan))
     with meter_for(talk, tally):
-        results = engine(
+        results = extract(
             plan,
             overwrite=manners.overwrite,
             retry_failed=manners.retry_failed,

@@ -165,22 +165,34 @@ shard_option = click.option(
     help="Do share I of N only, from 1, dealt by a hash of the item's name; auto: the share of this task of "
     "a SLURM array.",
 )
-engine_option = click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="What does the work: this machine, or all nodes of a Ray cluster ($RAY_ADDRESS).",
-)
-engine_options_option = click.option(
-    "--engine-option",
-    "engine_options",
-    multiple=True,
-    callback=named_values,
-    metavar="NAME=VALUE",
-    help="With --engine ray: actors=N at most, cpus=N and gpus=N for each, patience=SECONDS to wait for a "
-    "node; repeatable.",
-)
+
+
+def engine_options(command: Command) -> Command:
+    """Add --engine and --engine-option; the command gets `engine` instead, None for this machine."""
+
+    @click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="What does the work: this machine, or all nodes of a Ray cluster ($RAY_ADDRESS).",
+    )
+    @click.option(
+        "--engine-option",
+        "engine_options",
+        multiple=True,
+        callback=named_values,
+        metavar="NAME=VALUE",
+        help="With --engine ray: actors=N at most, cpus=N and gpus=N for each, patience=SECONDS to wait for "
+        "a node; repeatable.",
+    )
+    @functools.wraps(command)
+    def engaged(*args: Any, engine: str, engine_options: dict[str, Any], **values: Any) -> Any:
+        from vidalign.batch.engines.registry import make_engine
+
+        return command(*args, engine=make_engine(engine, engine_options), **values)
+
+    return cast(Command, engaged)
 
 
 def _workers(ctx: click.Context, param: click.Parameter, value: str) -> int | None:

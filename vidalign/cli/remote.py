@@ -14,7 +14,7 @@ from vidalign.cli.options import Command
 from vidalign.errors import VidalignError
 
 if TYPE_CHECKING:
-    from vidalign.batch.engines.registry import Engine
+    from vidalign.batch.engines.registry import Engine, Extract
     from vidalign.batch.remote.inputs import RemoteInputs
     from vidalign.batch.remote.outputs import RemoteOutputs
     from vidalign.store.scratch import Scratch
@@ -56,7 +56,7 @@ class Near(NamedTuple):
     more: Sequence[tuple[Path, str]]
     folder: Path
     root: Path | None
-    engine: Engine
+    extract: Extract
 
 
 url_root_option = click.option(
@@ -92,15 +92,13 @@ def scratch_options(command: Command) -> Command:
 
 
 @contextmanager
-def brought_near(
-    given: Given, area: Area, name: str, engine: Engine, timeout: float | None
-) -> Iterator[Near]:
-    """What is given, with URLs replaced by paths of a scratch area; the engine brings and takes the files.
-
-    `name` is the engine's.
+def brought_near(given: Given, area: Area, engine: Engine | None, timeout: float | None) -> Iterator[Near]:
+    """What is given, with URLs replaced by paths of a scratch area, and what extracts there.
 
     Raises UsageError for a URL that cannot be used.
     """
+    from vidalign.batch.extract import extract_items
+    from vidalign.batch.files import urls_here_only
     from vidalign.batch.remote.inputs import split_urls
     from vidalign.batch.remote.run import RemoteRun
 
@@ -109,12 +107,11 @@ def brought_near(
     folder, root = given.folder, given.root
     near_root = root if isinstance(root, Path) else None
     if isinstance(folder, Path) and not far and not listed_far:
-        yield Near(here, listed_here, [], folder, near_root, engine)
+        extract = extract_items if engine is None else engine.extract
+        yield Near(here, listed_here, [], folder, near_root, extract)
         return
-    from vidalign.errors import UsageError
-
-    if name != "local":
-        raise UsageError("URLs go with --engine local", hint="or give Ray paths that all its machines see")
+    if engine is not None:
+        raise urls_here_only()
     with around(area, timeout) as place, place.telling():
         more = list(place.files.named(far, listed_far, root if isinstance(root, str) else None))
         folder, outputs = place.folder(folder)

@@ -9,22 +9,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from vidalign.batch.engines import ray as engine
-from vidalign.batch.engines.fleet import WorkerLostError
-from vidalign.batch.engines.ray import Extractor, Orders, RayCluster, RayOptions, connected, extract_on_ray
+from vidalign.backbones import registry
+from vidalign.batch.engines import orders as orders_room
+from vidalign.batch.engines.orders import ExtractOrders, Orders, Terms
+from vidalign.batch.engines.ray import RayCluster, RayEngine, RayOptions, Worker, connected
 from vidalign.batch.engines.registry import ENGINES, make_engine
-from vidalign.batch.extract import Planned, extract_items
+from vidalign.batch.extract import Planned
 from vidalign.batch.extraction import Dtype, Extraction
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
-from vidalign.cli.options import engine_option
+from vidalign.cli.options import engine_options
 from vidalign.errors import MissingExtraError, OutputMismatchError, StoreError, UsageError, VidalignError
 from vidalign.store.atomic import _temporary_name
 from vidalign.store.features import read_features, write_features
@@ -33,12 +33,13 @@ from vidalign.types import Features
 
 ROOT = Path(__file__).parents[3]
 CPU_NODES = [{"CPU": 8.0}, {"CPU": 6.0}, {}]
+RAY = RayEngine(RayOptions())
 GPU_NODES = [{"CPU": 64.0, "GPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0}]
 
 
 def cluster(
     nodes: list[dict[str, float]], options: RayOptions | None = None, device: str = "auto"
-) -> RayCluster:
+) -> RayCluster[Any]:
     """On nodes that are only said to be there; one more is dead."""
     told = [{"Alive": True, "Resources": node} for node in nodes]
     ray = SimpleNamespace(
@@ -47,15 +48,15 @@ def cluster(
             options=lambda **needs: SimpleNamespace(remote=lambda orders: Actor(needs, orders))
         ),
     )
-    orders = Orders((Extraction("mini", device=device),), Path(), {}, False, False, False, None, None)
+    orders = ExtractOrders(Terms(), (Extraction("mini", device=device),))
     return RayCluster(ray, orders, options or RayOptions())
 
 
 class Actor:
     """What was asked for."""
 
-    def __init__(self, needs: dict[str, Any], orders: Orders) -> None:
-        self.needs, self.settings = needs, orders.settings
+    def __init__(self, needs: dict[str, Any], orders: Orders[Any]) -> None:
+        self.needs, self.settings = needs, orders.terms.settings
         self.ready = SimpleNamespace(remote=lambda: "ticket")
 
 
@@ -105,12 +106,12 @@ def test_options_that_there_are_not(values: dict[str, Any], said: str) -> None:
 
 
 def test_engines_by_name() -> None:
-    assert make_engine("local", {}) is extract_items
+    assert make_engine("local", {}) is None
     with pytest.raises(UsageError, match="has no options"):
         make_engine("local", {"cpus": 2})
     assert make_engine("ray", {"cpus": 2, "patience": 1.5})
-    option = engine_option(lambda: None)
-    assert tuple(option.__click_params__[0].type.choices) == ENGINES  # type: ignore[attr-defined]
+    option = engine_options(lambda: None).__click_params__[-1]  # type: ignore[attr-defined]
+    assert tuple(option.type.choices) == ENGINES
 
 
 def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +124,7 @@ def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     """The short form of `python -m tests.endurance.ray_nodes`; Ray stays out of this process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.endurance.ray_nodes", "--videos", "10"],
+        [sys.executable, "-m", "tests.endurance.ray_nodes", "--short", "--videos", "12"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -131,47 +132,6 @@ def test_a_node_and_a_driver_are_lost_and_no_video() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing lost" in done.stdout
-
-
-class Near:
-    """A cluster of one worker in this process, which dies of the videos called so."""
-
-    def __init__(self, ray: object, orders: Orders, options: RayOptions) -> None:
-        self._orders = orders
-
-    def places(self) -> int:
-        return 1
-
-    def hire(self) -> tuple[Extractor, Any]:
-        worker = Extractor(self._orders)
-        return worker, (worker.ready, ())
-
-    def ask(self, worker: Extractor, task: Any) -> Any:
-        return worker.extract, (task,)
-
-    def answered(self, tickets: list[Any], seconds: float) -> list[Any]:
-        return tickets[:1]
-
-    def collect(self, ticket: Any) -> Any:
-        work, told = ticket
-        if told and told[0][0].name.startswith("deadly"):
-            raise WorkerLostError("out of memory")
-        answer = work(*told)
-        if isinstance(answer, VidalignError):
-            raise answer
-        return answer or []
-
-    def dismiss(self, worker: Extractor) -> None:
-        worker.close()
-
-
-@pytest.fixture
-def near(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: Path) -> Path:
-    """No Ray, and a folder to be in; gives it."""
-    monkeypatch.setattr(engine, "connected", nullcontext)
-    monkeypatch.setattr(engine, "RayCluster", Near)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def plan_for(*videos: Path) -> list[Planned]:
@@ -189,9 +149,8 @@ def test_what_becomes_of_good_bad_and_deadly_videos(near: Path, clip_file: Path)
         video.write_bytes(clip_file.read_bytes() if video.stem != "bad" else b"no video")
     lengths: list[tuple[str, float, float | None]] = []
     results = list(
-        extract_on_ray(
+        RAY.extract(
             plan_for(*videos),
-            options=RayOptions(),
             settings=Settings(workers=0),
             progress=lambda item: lambda done, length: lengths.append((item.name, done, length)),
         )
@@ -209,9 +168,7 @@ def test_what_becomes_of_good_bad_and_deadly_videos(near: Path, clip_file: Path)
 
 def test_again_nothing_is_to_do_and_dry_runs_do_nothing(near: Path, clip_file: Path) -> None:
     def statuses(dry_run: bool) -> list[str]:
-        made = extract_on_ray(
-            plan_for(clip_file), options=RayOptions(), dry_run=dry_run, settings=Settings(workers=0)
-        )
+        made = RAY.extract(plan_for(clip_file), dry_run=dry_run, settings=Settings(workers=0))
         return [result.status for result in made]
 
     assert statuses(True) == ["planned"] * 2
@@ -232,7 +189,7 @@ def test_a_full_disk_ends_the_run_and_what_was_written_counts(
     videos = [Path(shutil.copy(clip_file, near / name)) for name in ("a.mp4", "b.mp4")]
     results: list[str] = []
     with pytest.raises(StoreError, match="its disk takes no more outputs"):
-        for result in extract_on_ray(plan_for(*videos), options=RayOptions(), settings=Settings(workers=0)):
+        for result in RAY.extract(plan_for(*videos), settings=Settings(workers=0)):
             results.append(result.status)
     assert results == ["done", "failed"]
     assert [path.name for path in near.glob("float*/*.h5")] == ["a.h5"]
@@ -249,21 +206,21 @@ def test_what_killed_processes_left_is_cleared_beside_the_run_file_too(near: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(path.name + dead).touch()
     plan = [Planned(Extraction("mini", device="cpu"), items)]
-    list(extract_on_ray(plan, options=RayOptions(), settings=Settings(workers=0)))
+    list(RAY.extract(plan, settings=Settings(workers=0)))
     assert not list(near.rglob("*.tmp-*"))
 
 
 def test_what_breaks_off_the_work_on_a_video_leaves_what_was_done_of_it(
     near: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = engine.extract_items
+    whole = orders_room.extract_items
 
     def broken_off(*given: Any, **how: Any) -> Iterator[ItemResult]:
         yield next(iter(whole(*given, **how)))
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine, "extract_items", broken_off)
-    made = extract_on_ray(plan_for(clip_file), options=RayOptions(), settings=Settings(workers=0))
+    monkeypatch.setattr(orders_room, "extract_items", broken_off)
+    made = RAY.extract(plan_for(clip_file), settings=Settings(workers=0))
     assert [(result.status, result.item) for result in made] == [("done", "clip.mp4"), ("failed", "clip.mp4")]
 
 
@@ -285,18 +242,35 @@ def test_an_actor_that_fails_is_one_line() -> None:
 def test_what_is_wrong_for_all_ends_the_run(near: Path, clip_file: Path) -> None:
     item = find_items([clip_file], near / "out")
     with pytest.raises(UsageError, match="unknown model"):
-        list(extract_on_ray([Planned(Extraction("no-such"), item)], options=RayOptions()))
-    list(extract_on_ray(plan_for(clip_file)[:1], options=RayOptions(), settings=Settings(workers=0)))
+        list(RAY.extract([Planned(Extraction("no-such"), item)]))
+    list(RAY.extract(plan_for(clip_file)[:1], settings=Settings(workers=0)))
     other = [
         Planned(Extraction("mini", device="cpu", dtype="float32"), find_items([clip_file], Path("float16")))
     ]
     with pytest.raises(OutputMismatchError, match="dtype"):
-        list(extract_on_ray(other, options=RayOptions(), settings=Settings(workers=0)))
+        list(RAY.extract(other, settings=Settings(workers=0)))
 
 
 def test_a_node_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
-    orders = Orders((), tmp_path / "elsewhere", {}, False, False, False, None, None)
-    error = Extractor(orders).ready()
+    orders = ExtractOrders(Terms(folder=tmp_path / "elsewhere"), ())
+    error = Worker(orders).ready()
     assert isinstance(error, UsageError)
     assert "cannot enter" in error.message
     assert "all nodes see" in error.hint
+
+
+def test_a_worker_loads_a_network_once(near: Path, clip_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though every video brings the threads and the runtime of the folder anew."""
+    loaded: list[str] = []
+    load = registry.load_backbone
+
+    def counted(name: str, *given: Any, **how: Any) -> registry.Backbone:
+        loaded.append(name)
+        return load(name, *given, **how)
+
+    monkeypatch.setattr(registry, "load_backbone", counted)
+    videos = [Path(shutil.copy(clip_file, near / f"{name}.mp4")) for name in "abc"]
+    [plan, _] = plan_for(*videos)
+    results = RAY.extract([plan], settings=Settings(workers=0, deterministic=True))
+    assert [result.status for result in results] == ["done"] * 3
+    assert loaded == ["mini"]

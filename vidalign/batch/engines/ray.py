@@ -1,4 +1,4 @@
-"""Many machines through Ray: an actor a GPU, or a group of cores, and a task a video.
+"""Many machines through Ray: an actor a GPU, or a group of cores, and a task a video, or a pair.
 
 Ray Data is not used: it works, fails and resumes by blocks of rows, and here a row is an hour of video.
 """
@@ -10,33 +10,34 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
+from vidalign.batch.align import Begin as BeginPair
+from vidalign.batch.align import Ended, read_any, with_kept
+from vidalign.batch.align import written_by as written_by_pairs
 from vidalign.batch.boundary import attempt
+from vidalign.batch.encoding import Progress
 from vidalign.batch.engines.fleet import Fleet, WorkerLostError
+from vidalign.batch.engines.orders import AlignOrders, ExtractOrders, Orders, Task, Terms, Videos, failed
 from vidalign.batch.engines.sharing import SharedPipeline
-from vidalign.batch.extract import Begin, Planned, clear_folders, extract_items
-from vidalign.batch.extraction import Extraction
-from vidalign.batch.failures import record_failure, state_of
+from vidalign.batch.extract import Begin, Planned, written_by
+from vidalign.batch.ledger import clear_leftovers
+from vidalign.batch.pairs import Found, Unpaired, without_urls
 from vidalign.batch.pipeline import Settings
 from vidalign.batch.report import ItemResult
 from vidalign.batch.rounds import check_room
+from vidalign.batch.settings import AlignRun, Pair
 from vidalign.batch.shards import Dealing
-from vidalign.errors import ChildDiedError, MissingExtraError, UsageError, VidalignError
-from vidalign.store.items import Item
-from vidalign.store.records import failure_path
+from vidalign.errors import MissingExtraError, UsageError, VidalignError
 
 AT_ONCE = 4
 """Videos that an actor has under way, so that its model waits neither for reading nor for the driver."""
 MOST_CPUS = {"cpu": 4, "gpu": 8}
 """Cores of an actor where `cpus` does not say how many."""
-
-Videos = Sequence[Item]
-"""The outputs of one video, one a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,145 +66,153 @@ class RayOptions:
         return cls(**values)
 
 
-@dataclass(frozen=True)
-class Orders:
-    """What every actor is told once."""
+class Worker(Generic[Task]):
+    """What an actor is: it keeps the networks, and writes what it makes of a task as a local run would."""
 
-    extractions: tuple[Extraction, ...]
-    folder: Path
-    environment: Mapping[str, str]
-    overwrite: bool
-    retry_failed: bool
-    dry_run: bool
-    dealing: Dealing | None
-    settings: Settings | None
-
-
-class Extractor:
-    """What an actor is: it keeps the models, and writes what it makes of a video as a local run would."""
-
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders[Task]) -> None:
         self._orders = orders
-        self._pipeline = SharedPipeline(orders.settings or Settings())
+        self._pipeline = SharedPipeline(orders.terms.settings)
+        self._stack = ExitStack()
+        self._stack.callback(self._pipeline.close)
 
     def ready(self) -> VidalignError | None:
         """Whether this machine has what the work needs; the error that says what it lacks."""
-        os.environ.update(self._orders.environment)
+        terms = self._orders.terms
+        os.environ.update(terms.environment)
         try:
-            os.chdir(self._orders.folder)
-            for extraction in self._orders.extractions:
-                extraction.check()
+            os.chdir(terms.folder)
+            self._stack.enter_context(self._orders.around())
+            self._orders.check()
         except OSError as error:
             return UsageError(
-                f"a worker on {os.uname().nodename} cannot enter {self._orders.folder}: {error.strerror}",
+                f"a worker on {os.uname().nodename} cannot enter {terms.folder}: {error.strerror}",
                 hint="run from a folder that all nodes see",
             )
         except VidalignError as error:
             return error
         return None
 
-    def extract(self, items: Videos) -> list[ItemResult] | VidalignError:
-        """What became of each output of a video; an error is the whole run's."""
-        orders = self._orders
-        plan = [
-            Planned(extraction, [item]) for extraction, item in zip(orders.extractions, items, strict=True)
-        ]
-        results: list[ItemResult] = []
+    def do(self, task: Task) -> list[Ended] | VidalignError:
+        """What became of each output of a task; an error is the whole run's."""
+        entries = self._orders.entries(task)
+        ends: list[Ended] = []
 
         def work() -> None:
-            made = extract_items(
-                plan,
-                overwrite=orders.overwrite,
-                retry_failed=orders.retry_failed,
-                dry_run=orders.dry_run,
-                dealing=orders.dealing,
-                tidy=False,
-                settings=orders.settings,
-                many=self._pipeline.extract_many,
-            )
-            for result in made:
-                results.append(result)
+            for end in self._orders.ends(task, self._pipeline.extract_many):
+                ends.append(end)
 
         try:
-            ended = attempt(work, items[0].source)
+            broken_off = attempt(work, entries[0].inputs[0])
         except UsageError as error:
             return error
-        return results if ended is None else [*results, *failed(items[len(results) :], ended)]
+        return ends if broken_off is None else [*ends, *failed(entries[len(ends) :], broken_off)]
 
     def close(self) -> None:
         """End its threads and processes; those of an actor that is killed die with it."""
-        self._pipeline.close()
+        self._stack.close()
 
 
-def failed(items: Videos, error: VidalignError) -> list[ItemResult]:
-    """The same failure for every output of a video."""
-    return [ItemResult(item.name, "failed", str(item.source), error=error) for item in items]
+def _unheard(done: float, length: float | None) -> None:
+    """Progress that nobody asked for."""
 
 
-def extract_on_ray(
-    plan: Sequence[Planned],
-    *,
-    options: RayOptions,
-    overwrite: bool = False,
-    retry_failed: bool = False,
-    dry_run: bool = False,
-    dealing: Dealing | None = None,
-    settings: Settings | None = None,
-    progress: Begin | None = None,
-) -> Generator[ItemResult, None, None]:
-    """As `extract_items`, by the actors of a Ray cluster: $RAY_ADDRESS, that of this machine, or a new one.
+@dataclass(frozen=True)
+class RayEngine:
+    """Does the work by the actors of a Ray cluster: $RAY_ADDRESS, that of this machine, or a new one.
 
     Sources and outputs must be where all nodes see them. What is done is on disk, so a driver that died is
     started again. Raises MissingExtraError without Ray, NoWorkerError where no node has room.
     """
-    orders = Orders(
-        tuple(planned.extraction for planned in plan),
-        Path.cwd(),
-        {name: value for name, value in os.environ.items() if name.startswith("VIDALIGN_")},
-        overwrite,
-        retry_failed,
-        dry_run,
-        dealing,
-        settings,
-    )
-    videos = list(zip(*(planned.items for planned in plan), strict=True))
-    if not dry_run:
-        clear_folders(plan)
-    try:
-        with connected() as ray:
-            fleet = Fleet(
-                RayCluster(ray, orders, options),
-                lambda items, error: _given_up(items, orders, error),
-                at_once=AT_ONCE,
-                patience=options.patience,
-            )
-            for items, results in fleet.answers(videos):
-                if progress is not None and not dry_run:
-                    _tell(progress, items, results)
-                for result in results:
-                    yield result
-                    check_room(result.error)
-    finally:
-        if not dry_run:
-            clear_folders(plan)
 
+    options: RayOptions
 
-def _tell(progress: Begin, items: Videos, results: Sequence[ItemResult]) -> None:
-    """Progress by whole videos: what an actor is in the middle of is not known here."""
-    lengths = [result.details["duration"] for result in results if result.details.get("duration")]
-    if lengths:
-        progress(items[0])(lengths[0], lengths[0])
+    def extract(
+        self,
+        plan: Sequence[Planned],
+        *,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        dry_run: bool = False,
+        dealing: Dealing | None = None,
+        settings: Settings | None = None,
+        progress: Begin | None = None,
+    ) -> Generator[ItemResult, None, None]:
+        """See `Engine.extract`."""
+        terms = Terms(overwrite, retry_failed, dry_run, dealing, settings or Settings())
+        orders = ExtractOrders(terms, tuple(planned.extraction for planned in plan))
+        videos = list(zip(*(planned.items for planned in plan), strict=True))
 
+        def begin(items: Videos) -> Progress:
+            return _unheard if progress is None else progress(items[0])
 
-def _given_up(items: Videos, orders: Orders, lost: WorkerLostError) -> list[ItemResult]:
-    """The failure of a video that its workers died of, recorded beside its outputs."""
-    error = ChildDiedError(
-        f"{items[0].source}: one worker after the other died of it, the last so: {lost.message}"
-    )
-    for item, extraction in zip(items, orders.extractions, strict=True):
-        path, states = failure_path(item.output), (state_of(item.source),)
-        record_failure(path, item.name, str(item.source), states, error, extraction.reader)
-    return failed(items, error)
+        with closing(self._ends(orders, videos, list(written_by(plan)), begin)) as ends:
+            for result, _ in ends:
+                yield result
+
+    def align(
+        self,
+        found: Found,
+        run: AlignRun,
+        *,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        dry_run: bool = False,
+        dealing: Dealing | None = None,
+        settings: Settings | None = None,
+        progress: BeginPair | None = None,
+    ) -> Generator[Ended, None, None]:
+        """See `Engine.align`."""
+        found = without_urls(found)
+        run.check_texts(found.pairs)
+        pairs = with_kept(found.pairs, run)
+        terms = Terms(overwrite, retry_failed, dry_run, dealing, settings or Settings())
+        words = any(pair.texts is None for pair in pairs)
+        orders = AlignOrders(terms, run, found.folder, words, read_any(pairs))
+
+        def begin(task: Pair | Unpaired) -> Progress:
+            return _unheard if progress is None or isinstance(task, Unpaired) else progress(task)
+
+        tasks: list[Pair | Unpaired] = [*found.failed, *pairs]
+        return self._ends(orders, tasks, list(written_by_pairs(pairs, found.folder)), begin)
+
+    def _ends(
+        self,
+        orders: Orders[Task],
+        tasks: Sequence[Task],
+        written: Sequence[Path],
+        begin: Callable[[Task], Progress],
+    ) -> Generator[Ended, None, None]:
+        """What becomes of the outputs of all tasks.
+
+        A task begins when it is dealt, and its progress is told at its end: what an actor is in the middle of
+        is not known here. What killed processes left beside the files `written` is cleared.
+        """
+        meters: dict[int, Progress] = {}
+
+        def begun() -> Iterator[Task]:
+            for task in tasks:
+                meters[id(task)] = _unheard if orders.terms.dry_run else begin(task)
+                yield task
+
+        tidied = () if orders.terms.dry_run else written
+        clear_leftovers(tidied)
+        try:
+            with connected() as ray:
+                fleet = Fleet(
+                    RayCluster(ray, orders, self.options),
+                    lambda task, error: orders.given_up(task, error.message),
+                    at_once=AT_ONCE,
+                    patience=self.options.patience,
+                )
+                for task, ends in fleet.answers(begun()):
+                    meter, seconds = meters.pop(id(task)), next(filter(None, map(orders.seconds, ends)), None)
+                    if seconds is not None:
+                        meter(seconds, seconds)
+                    for end in ends:
+                        yield end
+                        check_room(end[0].error)
+        finally:
+            clear_leftovers(tidied)
 
 
 @contextmanager
@@ -230,17 +239,17 @@ def connected() -> Iterator[Any]:
         ray.shutdown()
 
 
-class RayCluster:
+class RayCluster(Generic[Task]):
     """The cluster that this process has joined, as a fleet's."""
 
-    def __init__(self, ray: Any, orders: Orders, options: RayOptions) -> None:
+    def __init__(self, ray: Any, orders: Orders[Task], options: RayOptions) -> None:
         self._ray, self._options = ray, options
-        self._device = orders.extractions[0].device
+        self._device = orders.device
         kind: Literal["cpu", "gpu"] = self._kind()
         self._gpus = options.gpus if options.gpus is not None else int(kind == "gpu")
         self._cpus = options.cpus or self._group(kind)
-        self._orders = replace(orders, settings=replace(orders.settings or Settings(), cores=self._cpus))
-        self._actor = ray.remote(Extractor)
+        self._orders = orders.on_cores(self._cpus)
+        self._actor = ray.remote(Worker)
 
     def places(self) -> int:
         """As many actors as fit on the nodes that are up, not more than asked for."""
@@ -256,9 +265,9 @@ class RayCluster:
         actor = self._actor.options(**resources).remote(self._orders)
         return actor, actor.ready.remote()
 
-    def ask(self, worker: Any, task: Videos) -> Any:
-        """Give an actor a video."""
-        return worker.extract.remote(task)
+    def ask(self, worker: Any, task: Task) -> Any:
+        """Give an actor a task."""
+        return worker.do.remote(task)
 
     def answered(self, tickets: Sequence[Any], seconds: float) -> list[Any]:
         """Those that are answered."""
@@ -268,7 +277,7 @@ class RayCluster:
         ready, _ = self._ray.wait(list(tickets), timeout=seconds, fetch_local=True)
         return list(ready)
 
-    def collect(self, ticket: Any) -> list[ItemResult]:
+    def collect(self, ticket: Any) -> list[Ended]:
         """An answer; what ends the run is raised here as a VidalignError."""
         problems = self._ray.exceptions
         try:
