@@ -18,12 +18,13 @@ def debugging() -> bool:
 
 
 def did_you_mean(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
-    """A hint for a name that is not known: the nearest that is, else `otherwise`, else all of them."""
+    """A hint for a name that is not known: those that begin so, the nearest, `otherwise`, or all."""
     from difflib import get_close_matches
 
-    names = list(known)
-    if near := get_close_matches(str(name), names, n=1):
-        return f"did you mean {near[0]!r}?"
+    names, given = list(known), str(name)
+    alike = [known for known in names if len(given) > 1 and known.startswith(given)]
+    if near := alike or get_close_matches(given, names, n=1):
+        return f"did you mean {' or '.join(repr(each) for each in near)}?"
     return f"known: {', '.join(names)}" if otherwise is None else otherwise
 
 

@@ -34,6 +34,17 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         check_writable([tmp_path / "new" / "a.h5"])
 
 
+def test_a_link_is_written_where_it_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("shut", "open"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shut" / "x").symlink_to(tmp_path / "open" / "x")
+    (tmp_path / "open" / "y").symlink_to(tmp_path / "shut" / "y")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "shut")
+    check_writable([tmp_path / "shut" / "x"])
+    with pytest.raises(StoreError, match=r"no permission to write .*shut"):
+        check_writable([tmp_path / "open" / "y"])
+
+
 def test_one_look_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[object] = []
     monkeypatch.setattr(os, "access", lambda path, mode: looks.append(path) or True)

@@ -18,6 +18,10 @@ LINES = {
     ),
     "model": (["align", "x.mp4", "x.vtt", "--model", "mimi"], "unknown model 'mimi'; did you mean 'mini'?"),
     "backbone": (["extract", "x.mp4", "-o", "out", "--backbone", "c33d"], "did you mean 'c3d'?"),
+    "beginning": (
+        ["extract", "x.mp4", "-o", "out", "--backbone", "s3d"],
+        "did you mean 's3d-howto100m' or 's3d-kinetics'?",
+    ),
     "recipe": (["extract", "x.mp4", "-o", "out", "--recipe", "s3d-16fp"], "did you mean 's3d-16fps'?"),
     "decoder": (
         ["align", "x.mp4", "x.vtt", "--decoder", "viterbbi"],
@@ -51,6 +55,7 @@ def test_the_nearest_name_is_told(
 
 
 def test_a_name_like_no_other_gets_all_of_them_or_what_the_place_says() -> None:
+    assert did_you_mean("", ["one", "two"]) == "known: one, two"
     assert did_you_mean("zzz", ["one", "two"]) == "known: one, two"
     assert did_you_mean("zzz", ["one", "two"], "see the list") == "see the list"
     assert did_you_mean(3, {"on": 1}) == "known: on"

@@ -96,7 +96,7 @@ def test_a_merged_file_that_the_disk_has_no_room_for(cli: Run, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("number", "said"),
     {
-        errno.EACCES: "x: Permission denied; look who may read and write it, or choose another folder",
+        errno.EACCES: "x: Permission denied; look who may read, write or run it, or choose another folder",
         errno.ENAMETOOLONG: "x: File name too long; choose a shorter name",
     }.items(),
 )

@@ -166,6 +166,20 @@ def test_secrets_of_urls_are_not_told(text: str, told: str) -> None:
     assert without_secrets(text) == told
 
 
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        ("https://h/x", "https://h/x", "https://h/x: OSError"),
+        ("s3://b", "s3://b/x is not in s3://bucket", "s3://b: s3://b/x is not in s3://bucket"),
+        ("s3://b", "no s3://b: gone", "s3://b: no it: gone"),
+    ],
+)
+def test_the_address_is_told_once_and_others_as_they_are(url: str, said: str, told: str) -> None:
+    with pytest.raises(StoreError) as caught, telling(url):
+        raise OSError(said)
+    assert caught.value.message == told
+
+
 def test_what_others_say_at_length_is_told_in_brief(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "https://host/a.mp4?sig=secret"
     said = f"{url} cannot be had:\n " + "because of this and that, " * 30 + "0123456789abcdef" * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from pathlib import Path
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 from vidalign.aligners.tokens import DictionaryTokens
-from vidalign.errors import ConfigError, DataError, SubtitleError
+from vidalign.errors import ConfigError, DataError, StoreError, SubtitleError
 from vidalign.store.features import write_features
-from vidalign.training.data.sources import Holding, Reading
+from vidalign.training.data.sources import Gathered, Holding, Reading
 from vidalign.training.data.spoken_videos import FeatureSource
 from vidalign.training.data.tan import TanData, TanSets, load_tan_sets
 from vidalign.types import Features
@@ -227,3 +228,11 @@ def test_many_reasons_are_told_in_short(tmp_path: Path) -> None:
     assert notes[0] == "12 videos left out: no subtitles: alone0, alone1, alone10, ..."
     assert len(notes) == 9
     assert notes[-1] == "5 videos left out for other reasons"
+
+
+def test_a_full_disk_is_no_fault_of_a_video() -> None:
+    gathered: Gathered[None] = Gathered()
+    gathered.fail(StoreError("broken"), "a")
+    with pytest.raises(StoreError, match="full"):
+        gathered.fail(StoreError("full", errno=errno.ENOSPC), "b")
+    assert gathered.left_out == {"broken": ["a"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +65,15 @@ def test_no_process_waits_for_one_that_has_stopped(toy_file: Path, tmp_path: Pat
     assert [code for code, _, _ in ends] == [1, 1]
     assert "loss is nan within the last 4 steps up to 8" in ends[0][2]
     assert "state.pt is of a good step" in ends[0][2]
+
+
+def test_alone_nothing_of_a_group_is_loaded() -> None:
+    """Not every torch has it."""
+    program = (
+        "import sys, torch; from vidalign.training.distributed import Ranks, joined\n"
+        "with joined(Ranks(), torch.device('cpu')): assert 'torch.distributed.nn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_every_source_is_told_with_its_error(
         f"file.pth could not be downloaded: {server.url}/busy?...: 503 Service Unavailable"
     )
     brief = "; 127.0.0.1: 404 Not Found; 127.0.0.1: [Errno 111]"
-    assert "secret" not in told and ((len(told) <= 240 and brief in told) or debug == "1")
+    assert "secret" not in told and ((len(told) <= 300 and brief in told) or debug == "1")
     for part in (
         ()
         if debug == "0"
@@ -242,6 +242,13 @@ def test_every_source_is_told_with_its_error(
     ):
         assert part in told
     assert caught.value.hint == "do this"
+
+
+def test_a_long_address_leaves_room_for_the_reason(server: Server, target: Path) -> None:
+    server.statuses = [403]
+    with pytest.raises(ModelError) as caught:
+        download([f"{server.url}/{'long/' * 30}f"], Wanted(target))
+    assert caught.value.message == "file.pth could not be downloaded: 127.0.0.1: 403 Forbidden"
 
 
 def test_a_web_page_is_not_a_file(server: Server, target: Path) -> None:

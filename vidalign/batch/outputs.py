@@ -21,7 +21,7 @@ def check_writable(outputs: Iterable[Path]) -> None:
 
     Raises StoreError where that is not allowed, UsageError where it cannot be a folder.
     """
-    for folder in dict.fromkeys(output.parent for output in outputs):
+    for folder in dict.fromkeys(map(_folder, outputs)):
         try:
             above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         except OSError as error:
@@ -31,6 +31,14 @@ def check_writable(outputs: Iterable[Path]) -> None:
             raise UsageError(f"cannot write into {folder}: {above} is not a folder", hint=ELSEWHERE)
         if not os.access(above, os.W_OK | os.X_OK):
             raise StoreError(f"cannot write into {folder}: no permission to write {above}", hint=ELSEWHERE)
+
+
+def _folder(output: Path) -> Path:
+    """Where an output is written: beside what a link leads to."""
+    try:
+        return output.resolve().parent if output.is_symlink() else output.parent
+    except (OSError, RuntimeError):
+        return output.parent
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def _tell_refusal(error: OSError) -> int:
         raise error
     _traceback_if_wanted(error)
     if isinstance(error, PermissionError):
-        hint = f"look who may read and write it, or {hint}"
+        hint = f"look who may read, write or run it, or {hint}"
     return _tell(f"{os.fsdecode(error.filename)}: {error.strerror}", hint, VidalignError.exit_code)
 
 

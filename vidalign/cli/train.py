@@ -54,7 +54,6 @@ def train(
     A run that was interrupted goes on where it was when the same command is given again. Several GPUs:
     `torchrun --nproc-per-node N --no-python vidalign train ...`. Prints the path of the model folder.
     """
-    from vidalign.batch.outputs import check_writable
     from vidalign.cli.output import emit, emit_text
     from vidalign.training.config import read_config
     from vidalign.training.distributed import ranks_of_torchrun
@@ -67,7 +66,6 @@ def train(
     if dry_run:
         emit_text(_plan(configuration, folder))
         return
-    check_writable([folder / "config.yaml"])
     talk.say(_heading(configuration))
     with ExitStack() as stack:
         trained = run_training(

@@ -250,7 +250,8 @@ def _told(url: str, error: Exception) -> StoreError:
             hint="check the credentials of this machine",
             errno=errno.EACCES,
         )
-    reason = brief(_said(error).replace(url, "it"), _LONGEST_REASON) or type(error).__name__
+    said = re.sub(rf"{re.escape(url)}(?![\w/?.-])", "it", _said(error))
+    reason = type(error).__name__ if said in ("", "it") else brief(said, _LONGEST_REASON)
     number = None if isinstance(error, ValueError) else getattr(error, "errno", None) or errno.EIO
     hint = "check the address, the connection and the credentials"
     return StoreError(f"{url}: {reason}", hint=hint, errno=number)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from vidalign.batch.device import choose_place
+from vidalign.batch.outputs import check_writable
 from vidalign.errors import ConfigError, DataError
 from vidalign.store.atomic import write_text
 from vidalign.training import checkpoint
@@ -76,6 +77,7 @@ def train(
         if state is not None and state.progress.finished and (model / checkpoint.CARD).is_file():
             return Trained(model, state.progress, fresh=False)
         if ranks.first:
+            check_writable([folder / checkpoint.CONFIG])
             write_text(folder / checkpoint.CONFIG, config.to_yaml())
         job = make_job(config, folder)
         with first_goes_ahead(ranks):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
 
 from vidalign._version import __version__
-from vidalign.errors import ModelError, brief, debugging
+from vidalign.errors import ModelError, brief, debugging, without_secrets
 from vidalign.outside import load_json
 
 Progress = Callable[[str, int, int | None], None]
@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int | None], None]
 _CHUNK = 1 << 20
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 30.0
-_LONGEST_MESSAGE = 240
+_LONGEST_ADDRESS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +91,24 @@ def download(
                 f"{wanted.destination.parent}: cannot be written: {error.strerror or error}",
                 hint="set VIDALIGN_CACHE to a folder of your own",
             ) from None
-    told = f"{wanted.destination.name} could not be downloaded: {_told(failures)}"
-    raise ModelError(brief(told, _LONGEST_MESSAGE), hint=hint)
+    raise ModelError(f"{wanted.destination.name} could not be downloaded: {_told(failures)}", hint=hint)
 
 
 def _told(failures: Sequence[tuple[str, str]]) -> str:
-    """The sources with their errors; all but the first in short."""
+    """The sources with their errors, in brief: the host of a long address, and of all but the first."""
     if not failures:
         return "it has no source"
-    (source, error), *others = failures
     if debugging():
-        return "; ".join(f"{source}: {error}" for source, error in failures)
-    more = (
-        f"{urlsplit(source).hostname or Path(source).name}: {brief(error, 80)}" for source, error in others
-    )
-    return "; ".join((f"{source}: {brief(error, 100)}", *more))
+        return without_secrets("; ".join(f"{source}: {error}" for source, error in failures))
+    (source, error), *others = failures
+    address = without_secrets(source)
+    first = address if len(address) <= _LONGEST_ADDRESS else _host(source)
+    more = (f"{_host(source)}: {brief(error, 80)}" for source, error in others)
+    return "; ".join((f"{first}: {brief(error, 100)}", *more))
+
+
+def _host(source: str) -> str:
+    return urlsplit(source).hostname or Path(source).name
 
 
 def _from_source(

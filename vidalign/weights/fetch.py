@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from vidalign.errors import MissingModelError, ModelError, debugging
+from vidalign.errors import MissingModelError, ModelError, brief
 from vidalign.weights.add import Added, Checks, add_files
 from vidalign.weights.cache import (
     hash_file,
@@ -53,11 +53,9 @@ def fetch_model(
 
 
 def _told(failures: Mapping[str, str]) -> str:
-    """Why the first file failed, and which others did."""
+    """Why each file failed, in brief but for the first."""
     first, *others = failures.values()
-    if debugging():
-        return "; ".join((first, *others))
-    return f"{first}; nor could {', '.join(list(failures)[1:])}" if others else first
+    return "; ".join((first, *(brief(other, 120) for other in others)))
 
 
 def fetch_from_hub(

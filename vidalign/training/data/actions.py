@@ -207,7 +207,7 @@ def _gathered(
             frames = cached_frames(file.path, file.name, recipe, cache)
             gathered.videos.append(ClassVideo(file.name, frames, index[file.label]))
         except (VideoError, StoreError) as error:
-            gathered.leave_out(error.message, file.name)
+            gathered.fail(error, file.name)
     return gathered
 
 

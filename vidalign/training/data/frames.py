@@ -110,7 +110,7 @@ def _decode(video: Path, recipe: Recipe, path: Path) -> None:
                 _write_header(file, 0, shape)
             due = round(clip.start * recipe.sample_rate) + 1
             while count < due:
-                picture.tofile(file)
+                file.write(picture.tobytes())
                 count += 1
         if not count:
             raise VideoError(f"{video} has no picture that the recipe {recipe.name!r} samples")

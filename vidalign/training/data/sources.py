@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Generic, Protocol, TypeVar
 
 from vidalign.aligners.tokens import Tokenizer
-from vidalign.errors import ConfigError, DataError, StoreError, SubtitleError, VideoError
+from vidalign.errors import ConfigError, DataError, StoreError, SubtitleError, VidalignError, VideoError
+from vidalign.store.atomic import NO_ROOM
 from vidalign.store.items import VIDEO_SUFFIXES, walk
 from vidalign.text.sentences import Segmentation
 from vidalign.text.subtitles import Rolling
@@ -76,6 +77,12 @@ class Gathered(Generic[Video]):
     def leave_out(self, reason: str, name: str) -> None:
         """Note that a video cannot be used."""
         self.left_out.setdefault(reason, []).append(name)
+
+    def fail(self, error: VidalignError, name: str) -> None:
+        """Leave a video out for an error; raise one that says nothing of it, as the disk is full."""
+        if isinstance(error, StoreError) and error.errno in NO_ROOM:
+            raise error
+        self.leave_out(error.message, name)
 
     def lines(self) -> list[str]:
         """For people: how many videos are left out, and why, the commonest reasons first."""
@@ -160,7 +167,7 @@ def gather(
         try:
             gathered.videos.append(make(match.name, match.file, match.spoken))
         except (StoreError, DataError, SubtitleError, VideoError) as error:
-            gathered.leave_out(error.message, match.name)
+            gathered.fail(error, match.name)
     gathered.videos.sort(key=lambda video: video.name)
     for line in gathered.lines():
         log.warning("%s", line)

@@ -227,7 +227,7 @@ class _Reader:
             try:
                 gathered.videos.append(self._make(task, video, annotation))
             except (StoreError, DataError) as error:
-                gathered.leave_out(error.message, annotation.stem)
+                gathered.fail(error, annotation.stem)
         for line in gathered.lines():
             log.warning("%s", line)
         return _in_turn(gathered.videos)
