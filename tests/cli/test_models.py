@@ -111,9 +111,9 @@ def test_show(run: Run) -> None:
 
 
 def test_an_unknown_model(run: Run) -> None:
-    code, out, err = run("show", "tan")
+    code, out, err = run("show", "zzz")
     assert (code, out) == (2, "")
-    known = err.partition("unknown model 'tan'; known models: ")[2].partition(";")[0].strip().split(", ")
+    known = err.partition("unknown model 'zzz'; known models: ")[2].partition(";")[0].strip().split(", ")
     assert {"mini", "s3d-howto100m", "tan-htm370k", "tsp-r3d-18"} <= set(known)
     assert not any("@" in name for name in known), "a card of several checkpoints is named once"
 
