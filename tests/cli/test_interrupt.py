@@ -32,6 +32,20 @@ def work(arguments):
 main.main = work
 main.run()
 """
+OTHER_EXIT = """
+import sys, time
+from vidalign.cli import main
+
+def work(arguments):
+    try:
+        print("working", flush=True)
+        time.sleep(60)
+    except SystemExit:
+        sys.exit(1)
+
+main.main = work
+main.run()
+"""
 
 linux = pytest.mark.xfail(sys.platform != "linux", reason="asks /proc", run=False)
 
@@ -97,6 +111,16 @@ def test_twice_is_at_once(running: subprocess.Popen[str]) -> None:
     running.send_signal(signal.SIGINT)
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) in (130, 143)
+
+
+@linux
+def test_an_exit_of_a_library_s_own_is_that_of_the_signal() -> None:
+    process = subprocess.Popen([sys.executable, "-c", OTHER_EXIT], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline().strip() == "working"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
 
 
 @linux

@@ -20,6 +20,7 @@ from tests.tiny import WORDS, random_state
 from vidalign.aligners.registry import load_aligner
 from vidalign.backbones.registry import load_backbone, state_shapes
 from vidalign.errors import ConfigError, DataError, ModelError, StoreError
+from vidalign.training import checkpoint
 from vidalign.training.product import (
     ModelOptions,
     aligner_card,
@@ -76,6 +77,15 @@ def test_an_aligner_carries_its_backbone(folders: tuple[Path, Path]) -> None:
     aligner = load_aligner(str(tan))
     assert (aligner.card.name, aligner.scorer.name) == ("own-tan", "tan")
     assert load_aligner(str(tan), scorer="similarity").scorer.name == "similarity"
+
+
+def test_an_aligner_is_cleared_with_its_backbone(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    _, tan = folders
+    run = tmp_path / "run"
+    run.mkdir()
+    tan.rename(run / checkpoint.MODEL)
+    checkpoint.clear(run)
+    assert not list((run / checkpoint.MODEL).iterdir())
 
 
 def test_a_backbone_by_name_is_referred_to(tmp_path: Path) -> None:

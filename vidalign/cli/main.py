@@ -142,6 +142,10 @@ def run() -> NoReturn:
     sys.excepthook = _unexpected
     try:
         code = main(sys.argv[1:])
+    except SystemExit:
+        if signal.SIGTERM in _received:  # some libraries answer a signal with an exit code of theirs
+            sys.exit(TERMINATED)
+        raise
     finally:
         silence()
     sys.exit(code)

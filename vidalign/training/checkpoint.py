@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from vidalign.store.atomic import ELSEWHERE, atomic_path
 from vidalign.training.config import Configuration
 from vidalign.training.journal import METRICS
 from vidalign.training.typed import differences
+from vidalign.weights.cards import BACKBONE_FOLDER
 from vidalign.weights.unpickle import load_checkpoint
 
 STATE, BEST, MODEL, CONFIG = "state.pt", "best.pt", "model", "config.yaml"
@@ -127,6 +129,8 @@ def clear(folder: Path) -> None:
         for path in (*made, *(folder / MODEL).glob("*")):
             if path.is_file() or path.is_symlink():
                 path.unlink()
+        if (inside := folder / MODEL / BACKBONE_FOLDER).is_dir():
+            shutil.rmtree(inside)
     except OSError as error:
         raise StoreError(f"cannot clear {folder}: {error.strerror or error}", hint=ELSEWHERE) from error
 
